@@ -1,0 +1,102 @@
+# Needs python3 (3.11 or newer), pip and make; uses uv when it is on PATH. Everything lands in .venv.
+#   make PYTHON=python3.13 test    picks the interpreter of a new .venv
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+# An activated environment of somebody else must not leak into ours.
+unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
+
+BIN := .venv/bin
+PY := $(BIN)/python
+COVERAGE := $(PY) -m coverage
+FULLY_COVERED := reconciler/core/* reconciler/app/* reconciler/manifest/*
+comma := ,
+empty :=
+space := $(empty) $(empty)
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.venv/.stamp-demo: requirements/demo.txt pyproject.toml .ci/install
+	@.ci/install demo
+	@touch $@
+
+.venv/.stamp-dev: requirements/dev.txt pyproject.toml .ci/install
+	@.ci/install dev
+	@touch $@
+
+.PHONY: demo
+demo: .venv/.stamp-demo ## the whole story against the sandbox, in a scratch directory
+	@$(BIN)/reconciler demo
+
+.PHONY: test
+test: .venv/.stamp-dev ## run the tests; ARGS="-k name" narrows them
+	@$(PY) -m pytest $(ARGS)
+
+.PHONY: check
+check: lint types imports cover workflows ## everything that CI runs
+
+.PHONY: lint
+lint: .venv/.stamp-dev ## ruff: rules and format
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+
+.PHONY: fmt
+fmt: .venv/.stamp-dev ## ruff: repair and format
+	@$(PY) -m ruff check --fix .
+	@$(PY) -m ruff format .
+
+.PHONY: types
+types: .venv/.stamp-dev ## mypy, strict, tests included
+	@$(PY) -m mypy
+
+.PHONY: imports
+imports: .venv/.stamp-dev ## the import contracts of pyproject.toml
+	@$(BIN)/lint-imports
+
+.PHONY: cover
+cover: .venv/.stamp-dev ## the tests with the coverage gates
+	@$(COVERAGE) erase
+	@$(COVERAGE) run -m pytest $(ARGS)
+	@$(COVERAGE) combine --quiet
+	@$(COVERAGE) report
+	@$(COVERAGE) report --fail-under=100 --include='$(subst $(space),$(comma),$(FULLY_COVERED))'
+
+WORKFLOWS = $(wildcard .github/workflows/*.yml)
+
+.PHONY: workflows
+workflows: .venv/.stamp-dev ## zizmor, actionlint, schemas, shellcheck; all offline
+	@$(BIN)/zizmor --offline --persona=pedantic --no-progress --quiet .github
+	@PATH="$(BIN):$$PATH" $(BIN)/actionlint $(WORKFLOWS)
+	@$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows $(WORKFLOWS)
+	@$(BIN)/check-jsonschema --builtin-schema custom.github-workflows-require-timeout $(WORKFLOWS)
+	@$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	@$(BIN)/shellcheck .ci/run .ci/install
+
+.PHONY: bench
+bench: .venv/.stamp-dev ## the benchmark; every figure is a ratio within one run
+	@$(PY) -m tests.bench $(ARGS)
+
+SCHEMAS := settings keys plan report
+
+.PHONY: schemas
+schemas: .venv/.stamp-dev ## write schemas/*.v1.json from the models
+	@mkdir -p schemas
+	@set -e; for name in $(SCHEMAS); do \
+	    $(BIN)/reconciler schema $$name > schemas/$$name.tmp; mv schemas/$$name.tmp schemas/$$name.v1.json; done
+
+EXPORT := uv export --quiet --frozen --no-emit-project --no-header --no-annotate
+
+.PHONY: lock
+lock: ## refresh uv.lock and requirements/ (needs uv); ARGS=--upgrade takes newer versions
+	@uv lock $(ARGS)
+	@$(EXPORT) --extra sandbox --group build -o requirements/demo.txt
+	@$(EXPORT) --all-extras --all-groups -o requirements/dev.txt
+
+.PHONY: clean
+clean: ## remove everything that can be made again
+	@rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage .coverage.*
+	@find reconciler tests -name __pycache__ -type d -prune -exec rm -rf {} +
