@@ -1,0 +1,1 @@
+"""Manages the API keys of LLM gateways from declarations in Git."""

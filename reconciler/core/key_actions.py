@@ -1,0 +1,252 @@
+"""The actions that one declared key needs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from reconciler.core.fields import ENABLED, differs
+from reconciler.core.identity import Incarnation, remote_name
+from reconciler.core.model import DEFAULT_OVERLAP
+from reconciler.core.plan import Action, Operation, Reason
+from reconciler.core.resolution import holds_custody, resolve, wants_custody
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from reconciler.core.fields import Spec, Value
+    from reconciler.core.model import Delivery, DesiredAccount, DesiredKey, Listing, Receipt
+    from reconciler.core.resolution import Resolution, Row
+
+REQUESTS: Final = {
+    # create, look, patch, look; a replay that is refused costs a disable and another birth
+    Operation.CREATE: 4,
+    Operation.ROTATE: 4,
+    Operation.DELIVER: 4,
+    Operation.UPDATE: 2,
+    Operation.ENABLE: 2,
+    Operation.DISABLE: 2,
+    Operation.RETIRE: 2,
+    Operation.DELETE: 2,
+    Operation.ADOPT: 2,
+    Operation.BLOCKED: 0,
+}
+
+_REMEDIES: Final = "raise `generation` to rotate it, `adopt` its id to manage limits only, or drop `deliver`"
+
+
+def in_sync(
+    key: DesiredKey, rows: Sequence[Row], account: DesiredAccount, receipts: Mapping[Delivery, Receipt]
+) -> bool:
+    """Tell quickly that a key needs nothing: one row of the declared generation, equal and in custody."""
+    if len(rows) != 1 or key.lifecycle.absent or key.lifecycle.adopt:
+        return False
+    row = rows[0]
+    return (
+        row.incarnation.generation == key.lifecycle.generation
+        and not differs(key.spec, row.key.spec)
+        and (not wants_custody(key) or holds_custody(key, row.key, account.origin, receipts))
+    )
+
+
+def actions_for_key(
+    key: DesiredKey,
+    rows: Sequence[Row],
+    *,
+    account: DesiredAccount,
+    listing: Listing,
+    receipts: Mapping[Delivery, Receipt],
+    now: datetime,
+) -> list[Action]:
+    """Return the actions of one key, in no particular order."""
+    if key.lifecycle.absent:
+        return _remove(key, rows, account)
+    found = resolve(key, rows, origin=account.origin, floor=account.capabilities.floor, receipts=receipts)
+    actions = [disable(key.account, row, Reason.LOST) for row in found.orphans]
+    if stop := _stop(key, found, rows):
+        return actions + stop
+    if found.current is None:
+        actions.append(_mint(key, found, account, listing))
+    elif not found.in_custody:
+        actions += _recover(key, found.current, account, found=found, listing=listing)
+    else:
+        actions += _settle(key, found.current)
+        actions += _retire(key, found, receipts, now)
+    return actions
+
+
+def disable(label: str, row: Row, reason: Reason, *, op: Operation = Operation.DISABLE) -> Action:
+    """Return the action that takes one row out of use."""
+    return Action(
+        op=op,
+        account=label,
+        name=row.incarnation.name,
+        incarnation=row.key.name or row.incarnation.name,
+        generation=row.incarnation.generation,
+        attempt=row.incarnation.attempt,
+        remote_id=row.key.id,
+        reason=reason,
+        before={ENABLED: row.key.live},
+        after=None if op is Operation.DELETE else {ENABLED: False},
+        requests=REQUESTS[op],
+        used_micro_usd=row.key.used_micro_usd,
+    )
+
+
+def _remove(key: DesiredKey, rows: Sequence[Row], account: DesiredAccount) -> list[Action]:
+    if account.capabilities.deletes:
+        return [_on_row(key, row, Operation.DELETE, Reason.ABSENT) for row in rows]
+    return [
+        _on_row(key, row, Operation.DISABLE, Reason.ABSENT, before={ENABLED: True}, after={ENABLED: False})
+        for row in rows
+        if row.key.live
+    ]
+
+
+def _stop(key: DesiredKey, found: Resolution, rows: Sequence[Row]) -> list[Action]:
+    """Return why a person has to decide before anything else happens to this key."""
+    if found.rivals:
+        ids = " and ".join(row.key.id for row in found.rivals)
+        note = f"ids {ids}; disable or rename all but one at the provider"
+        return [_blocked(key, found.rivals[0], Reason.DUPLICATE, note)]
+    if found.newer:
+        newest = max(row.incarnation.generation for row in found.newer)
+        note = f"generation {newest} is live; declare `generation: {newest}` or disable it at the provider"
+        return [_blocked(key, found.newer[0], Reason.NEWER, note)]
+    adopt = key.lifecycle.adopt
+    if adopt and key.lifecycle.generation == 1 and all(row.key.id != adopt for row in rows):
+        return [_blocked(key, None, Reason.GONE, "correct the id, or drop `adopt` to mint a new key")]
+    return []
+
+
+def _mint(key: DesiredKey, found: Resolution, account: DesiredAccount, listing: Listing) -> Action:
+    if not key.deliver:
+        return _blocked(key, None, Reason.NO_SINK, "declare `deliver`, or `adopt` the id of an existing key")
+    if listing.creates_refused:
+        return _blocked(key, None, Reason.NO_MINTING, listing.creates_refused)
+    incarnation = Incarnation(
+        name=key.name, generation=key.lifecycle.generation, attempt=found.last_attempt + 1
+    )
+    rotate = bool(found.predecessors)
+    reason = Reason.LOST if found.last_attempt else Reason.GENERATION if rotate else Reason.NEW
+    op = Operation.ROTATE if rotate else Operation.CREATE
+    return Action(
+        op=op,
+        account=key.account,
+        name=key.name,
+        incarnation=remote_name(incarnation, account.namespace),
+        generation=incarnation.generation,
+        attempt=incarnation.attempt,
+        remote_id=None,
+        reason=reason,
+        after=key.spec,
+        deliver=key.deliver,
+        protected=key.lifecycle.protected,
+        requests=REQUESTS[op],
+        mark=key.mark,
+    )
+
+
+def _recover(
+    key: DesiredKey, row: Row, account: DesiredAccount, *, found: Resolution, listing: Listing
+) -> list[Action]:
+    """Return what brings a present key's secret into custody, or who has to decide."""
+    before = _managed(key, row)
+    if found.unborn and not listing.creates_refused:
+        note = "replayed or revealed; failing that it is disabled and the next attempt is minted"
+        return [_on_row(key, row, Operation.DELIVER, Reason.UNBORN, note=note, before=before, after=key.spec)]
+    if account.capabilities.reveals:
+        return [_on_row(key, row, Operation.DELIVER, Reason.CUSTODY, before=before, after=key.spec)]
+    note = f"somebody may be using it and {account.provider} shows no secret twice; {_REMEDIES}"
+    actions = [_blocked(key, row, Reason.CUSTODY, note)]
+    if key.spec.get(ENABLED) is False and row.key.live:
+        actions += _switch(key, row)
+    return actions
+
+
+def _settle(key: DesiredKey, row: Row) -> list[Action]:
+    """Return the updates of a key that is born and in custody."""
+    before = {name: value for name, value in _managed(key, row).items() if name != ENABLED}
+    after = {name: value for name, value in key.spec.items() if name != ENABLED}
+    actions = []
+    if differs(after, row.key.spec):
+        actions.append(_on_row(key, row, Operation.UPDATE, Reason.DRIFT, before=before, after=after))
+    if ENABLED in key.spec and differs({ENABLED: key.spec[ENABLED]}, row.key.spec):
+        actions += _switch(key, row)
+    return actions
+
+
+def _switch(key: DesiredKey, row: Row) -> list[Action]:
+    wanted = key.spec[ENABLED]
+    op, reason = (Operation.ENABLE, Reason.TURNED_ON) if wanted else (Operation.DISABLE, Reason.TURNED_OFF)
+    return [_on_row(key, row, op, reason, before={ENABLED: not wanted}, after={ENABLED: wanted})]
+
+
+def _retire(
+    key: DesiredKey, found: Resolution, receipts: Mapping[Delivery, Receipt], now: datetime
+) -> list[Action]:
+    """Return the retirement of predecessors, once the overlap since the last delivery is over."""
+    if not found.predecessors:
+        return []
+    delivered = [receipts[delivery].delivered_at for delivery in key.deliver if delivery in receipts]
+    overlap = key.lifecycle.overlap if delivered else DEFAULT_OVERLAP
+    age = now - max(delivered) if delivered else found.current.key.age if found.current else None
+    if age is None or age < overlap:
+        return []
+    off: Spec = {ENABLED: False}
+    return [
+        _on_row(key, row, Operation.RETIRE, Reason.OVERLAP_OVER, before={ENABLED: True}, after=off)
+        for row in found.predecessors
+    ]
+
+
+def _managed(key: DesiredKey, row: Row) -> dict[str, Value]:
+    """Return what the provider shows of the fields that the key manages."""
+    return {name: row.key.spec[name] for name in key.spec if name in row.key.spec}
+
+
+def _blocked(key: DesiredKey, row: Row | None, reason: Reason, note: str) -> Action:
+    if row is not None:
+        return _on_row(key, row, Operation.BLOCKED, reason, note=note)
+    return Action(
+        op=Operation.BLOCKED,
+        account=key.account,
+        name=key.name,
+        incarnation=key.name,
+        generation=key.lifecycle.generation,
+        remote_id=None,
+        reason=reason,
+        note=note,
+        protected=key.lifecycle.protected,
+        mark=key.mark,
+    )
+
+
+def _on_row(
+    key: DesiredKey,
+    row: Row,
+    op: Operation,
+    reason: Reason,
+    *,
+    note: str = "",
+    before: Spec | None = None,
+    after: Spec | None = None,
+) -> Action:
+    return Action(
+        op=op,
+        account=key.account,
+        name=key.name,
+        incarnation=row.key.name or row.incarnation.name,
+        generation=row.incarnation.generation,
+        attempt=row.incarnation.attempt,
+        remote_id=row.key.id,
+        reason=reason,
+        note=note,
+        before=before,
+        after=after,
+        deliver=key.deliver if op is Operation.DELIVER else (),
+        protected=key.lifecycle.protected,
+        requests=REQUESTS[op],
+        mark=key.mark,
+        used_micro_usd=row.key.used_micro_usd,
+    )

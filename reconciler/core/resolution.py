@@ -1,0 +1,139 @@
+"""Which of a key's rows is the key, and what state of birth it is in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from reconciler.core.identity import Incarnation, parse_remote_name
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from reconciler.core.fields import Spec
+    from reconciler.core.model import Delivery, DesiredAccount, DesiredKey, Listing, ObservedKey, Receipt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One row of the provider's list that carries a name of ours."""
+
+    incarnation: Incarnation
+    key: ObservedKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolution:
+    """The rows of one declared key, told apart.
+
+    Attributes:
+        current: the row that is the key; None when one has to be minted.
+        in_custody: whether every sink holds the current row's secret, or none has to.
+        unborn: the current row was minted by us, never delivered and never used.
+        orphans: live rows that nobody can be using, to be disabled.
+        rivals: live rows of which more than one may be in use; a person has to decide.
+        newer: live rows of a later generation than the declared one.
+        predecessors: live rows of earlier generations.
+        last_attempt: the highest attempt seen at the declared generation; 0 when there is none.
+    """
+
+    current: Row | None
+    in_custody: bool
+    unborn: bool
+    orphans: tuple[Row, ...]
+    rivals: tuple[Row, ...]
+    newer: tuple[Row, ...]
+    predecessors: tuple[Row, ...]
+    last_attempt: int
+
+
+def resolve(
+    key: DesiredKey, rows: Sequence[Row], *, origin: str, floor: Spec, receipts: Mapping[Delivery, Receipt]
+) -> Resolution:
+    """Tell the rows of one key apart.
+
+    Args:
+        key: as declared.
+        rows: every row that carries one of its names.
+        origin: the provider that the receipts must name.
+        floor: the provider's floor, which an unborn row still has.
+        receipts: what the sinks hold.
+    """
+    generation = key.lifecycle.generation
+    same = sorted((row for row in rows if row.incarnation.generation == generation), key=_rank)
+    needs_custody = wants_custody(key)
+    held = [row for row in same if needs_custody and holds_custody(key, row.key, origin, receipts)]
+    rest = [row for row in same if row not in held]
+    orphaned = [row for row in rest if needs_custody and is_unborn(row.key, floor)]
+    in_use = [row for row in rest if row not in orphaned]
+    live_orphans = [row for row in orphaned if row.key.live]
+    rivals = [row for row in held + in_use if row.key.live]
+    settled = _settled(held, in_use)
+    lone = settled is None and len(live_orphans) == 1 and live_orphans[0] is _last(orphaned)
+    current = live_orphans[0] if lone else settled
+    return Resolution(
+        current=current,
+        in_custody=current is not None and (not needs_custody or current in held),
+        unborn=lone,
+        orphans=() if lone else tuple(live_orphans),
+        rivals=tuple(rivals) if len(rivals) > 1 else (),
+        newer=tuple(row for row in rows if row.incarnation.generation > generation and row.key.live),
+        predecessors=tuple(row for row in rows if row.incarnation.generation < generation and row.key.live),
+        last_attempt=max((row.incarnation.attempt for row in same), default=0),
+    )
+
+
+def governed_rows(account: DesiredAccount, keys: list[DesiredKey], listing: Listing) -> dict[str, list[Row]]:
+    """Return the rows whose names this repository answers for, by declared name."""
+    declared = {key.name for key in keys}
+    adopted = {key.lifecycle.adopt: key for key in keys if key.lifecycle.adopt}
+    rows: dict[str, list[Row]] = {}
+    for observed in listing.keys:
+        if observed.foreign:
+            continue
+        if adopted and (adopter := adopted.get(observed.id)):
+            incarnation = Incarnation(name=adopter.name)
+        elif observed.name is None or (parsed := parse_remote_name(observed.name, account.namespace)) is None:
+            continue
+        else:
+            incarnation = parsed
+        if account.namespace is not None or incarnation.name in declared:
+            rows.setdefault(incarnation.name, []).append(Row(incarnation=incarnation, key=observed))
+    return rows
+
+
+def wants_custody(key: DesiredKey) -> bool:
+    """Tell whether the key's secret has to be in a sink; an adopted key's first generation has none."""
+    return bool(key.deliver) and not (key.lifecycle.adopt and key.lifecycle.generation == 1)
+
+
+def holds_custody(
+    key: DesiredKey, row: ObservedKey, origin: str, receipts: Mapping[Delivery, Receipt]
+) -> bool:
+    """Tell whether every sink that the key is delivered to holds a receipt for this row."""
+    for delivery in key.deliver:
+        receipt = receipts.get(delivery)
+        if receipt is None or receipt.remote_id != row.id or receipt.origin != origin:
+            return False
+    return True
+
+
+def is_unborn(row: ObservedKey, floor: Spec) -> bool:
+    """Tell whether a row looks as our create left it: limits at the floor, and no spend shown."""
+    at_floor = bool(floor) and all(row.spec.get(name) == value for name, value in floor.items())
+    return at_floor and row.unused is not False and not row.used_micro_usd
+
+
+def _rank(row: Row) -> tuple[int, bool, str]:
+    return (row.incarnation.attempt, row.key.live, row.key.id)
+
+
+def _settled(held: list[Row], in_use: list[Row]) -> Row | None:
+    """Return the row that is beyond birth: live over disabled, in custody over not, then the last attempt."""
+    candidates = sorted(in_use, key=_rank) + sorted(held, key=_rank)
+    live = [row for row in candidates if row.key.live]
+    return _last(live) or _last(candidates)
+
+
+def _last(rows: list[Row]) -> Row | None:
+    return rows[-1] if rows else None

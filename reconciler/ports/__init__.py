@@ -1,0 +1,1 @@
+"""The seams: Protocols that adapters fulfil and the application calls."""
