@@ -1,0 +1,148 @@
+"""How a key is born: secret first, then life. Every step can be the last one of a killed run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from reconciler.app.outcomes import from_error
+from reconciler.app.row_writes import settle
+from reconciler.core.identity import Incarnation
+from reconciler.core.model import Receipt
+from reconciler.core.report import Outcome, Status
+from reconciler.errors import ReconcilerError, SecretLostError, SinkUnverifiedError
+from reconciler.ports.sink import Entry
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from reconciler.app.minting import Held, Mint
+    from reconciler.core.model import DesiredKey, ObservedKey
+    from reconciler.core.plan import Action
+    from reconciler.core.resolution import Resolution, Row
+    from reconciler.errors import SinkError
+    from reconciler.ports.sink import Sink
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Birth:
+    """One key on its way from nothing, or from a half-born row, to its declared spec.
+
+        mint or recover → deliver to every sink, verify → patch to the declared spec → read back
+
+    Args:
+        action: the reviewed create, rotate or deliver.
+        key: as declared.
+        mint: of its account.
+        sinks: by name.
+        error: what ended the birth early, once it has run.
+    """
+
+    action: Action
+    key: DesiredKey
+    mint: Mint
+    sinks: Mapping[str, Sink]
+    error: ReconcilerError | None = None
+    _receipts: list[tuple[str, Receipt]] = field(default_factory=list)
+    _written: bool = False
+    _warnings: tuple[str, ...] = ()
+    _id: str | None = None
+
+    def run(self, found: Resolution) -> Outcome:
+        """Carry the birth on from where the rows show it to be."""
+        try:
+            for orphan in found.orphans:
+                self.mint.condemn(orphan.key)
+            row = found.current.key if found.current and found.in_custody else self._deliver_first(found)
+            return self._activate(row)
+        except ReconcilerError as error:
+            self.error = error
+            return from_error(
+                self.action,
+                error,
+                remote_id=self._id,
+                receipts=tuple(self._receipts),
+                warnings=self._warnings,
+            )
+
+    def _deliver_first(self, found: Resolution) -> ObservedKey:
+        """Put the key's secret into custody, minting the next attempt when one was lost."""
+        incarnation = Incarnation(
+            name=self.key.name, generation=self.key.lifecycle.generation, attempt=found.last_attempt + 1
+        )
+        try:
+            if found.current is None:
+                return self._deliver(incarnation, self.mint.mint(incarnation))
+            incarnation = found.current.incarnation
+            return self._deliver(incarnation, self.mint.recover(incarnation, found.current.key))
+        except SecretLostError as error:
+            self._condemn(incarnation, error, found.current)
+        incarnation = incarnation.next_attempt()
+        try:
+            return self._deliver(incarnation, self.mint.mint(incarnation))
+        except SecretLostError as error:
+            self._condemn(incarnation, error, None)
+            msg = f"{error}; it is disabled, and the provider may not hand out secrets at all"
+            raise SecretLostError(msg, key_id=error.key_id) from None
+
+    def _condemn(self, incarnation: Incarnation, error: SecretLostError, row: Row | None) -> None:
+        """Disable a row whose secret is lost, unless somebody might be using it."""
+        if row is not None and not (row.key.unused or row.key.used_micro_usd == 0):
+            msg = f"{error}; it may be in use, so raise `generation` to replace it or `adopt` it"
+            raise SinkUnverifiedError(msg) from None
+        if row is not None:
+            self.mint.condemn(row.key)
+        self.mint.condemn_lost(incarnation, error)
+
+    def _deliver(self, incarnation: Incarnation, held: Held) -> ObservedKey:
+        """Write the secret to every sink; the key is rolled back only while no sink has taken it."""
+        self._id, self._warnings = held.key.id, held.warnings
+        for delivery in self.key.deliver:
+            receipt = Receipt(
+                origin=self.mint.account.origin,
+                address=self.key.address,
+                remote_id=held.key.id,
+                generation=incarnation.generation,
+                attempt=incarnation.attempt,
+                delivered_at=self.mint.clock.now(),
+            )
+            entry = Entry(name=delivery.name, address=self.key.address, takeover=delivery.takeover)
+            try:
+                self.sinks[delivery.sink].put(entry, held.secret, receipt)
+                self._written = True
+                self.sinks[delivery.sink].verify(entry, held.secret, receipt)
+            except ReconcilerError as error:
+                raise self._undelivered(held.key, delivery.sink, error) from None
+            self._receipts.append((f"{delivery.sink}/{delivery.name}", receipt))
+        return held.key
+
+    def _undelivered(self, row: ObservedKey, sink: str, error: ReconcilerError) -> SinkError:
+        """Return the custody error of a failed delivery; a key that no sink has taken is disabled first."""
+        if self._written:
+            return SinkUnverifiedError(
+                f"sink {sink}: {error}; {row.id} stays at the floor because a sink may have its secret, "
+                "mend the sink and run again"
+            )
+        try:
+            self.mint.condemn(row)
+        except ReconcilerError as failure:
+            return SinkUnverifiedError(
+                f"sink {sink}: {error}; {row.id} is still enabled at the floor ({failure}), run again"
+            )
+        return SinkUnverifiedError(
+            f"sink {sink}: {error}; {row.id} is disabled and nothing is lost but one create, "
+            "mend the sink and run again"
+        )
+
+    def _activate(self, row: ObservedKey) -> Outcome:
+        """Bring the key from the floor to its declared spec."""
+        self._id = row.id
+        settled = settle(self.mint.provider, self.mint.clock, row, self.key.spec)
+        unseen = tuple(f"the provider does not show {name}, so it is unverified" for name in settled.unseen)
+        return Outcome(
+            action=self.action,
+            status=Status.DONE,
+            remote_id=row.id,
+            receipts=tuple(self._receipts),
+            warnings=self._warnings + unseen,
+        )

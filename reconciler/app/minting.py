@@ -1,0 +1,163 @@
+"""Getting hold of an incarnation's secret: mint it, replay it or reveal it, and never two live keys."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from reconciler.app.row_writes import look, settle
+from reconciler.core.fields import ENABLED
+from reconciler.core.identity import idempotency_key, remote_name
+from reconciler.core.model import Minted, MintRequest, ObservedKey
+from reconciler.errors import (
+    HostileAnswerError,
+    OutcomeUnknownError,
+    ReconcilerError,
+    SecretLostError,
+)
+
+if TYPE_CHECKING:
+    from reconciler.core.identity import Incarnation
+    from reconciler.core.model import DesiredAccount
+    from reconciler.core.secret import Secret
+    from reconciler.ports.clock import Clock
+    from reconciler.ports.provider import Provider
+
+REPLAY_WAITS: Final = (1.0, 3.0)
+"""Seconds before each replay of a create whose outcome is unknown."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Held:
+    """A row and its plaintext, for as long as it takes to deliver it."""
+
+    key: ObservedKey
+    secret: Secret
+    warnings: tuple[str, ...]
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Mint:
+    """Mints and recovers incarnations on one account.
+
+    Args:
+        account: where.
+        provider: its adapter.
+        clock: for the waits between replays.
+        salt: of the idempotency keys.
+        known_ids: rows that were there before the run, so that a new one can be told by difference.
+    """
+
+    account: DesiredAccount
+    provider: Provider
+    clock: Clock
+    salt: bytes
+    known_ids: set[str] = field(default_factory=set)
+
+    def request(self, incarnation: Incarnation) -> MintRequest:
+        """Return the create request of an incarnation; the same in every run."""
+        return MintRequest(
+            incarnation=incarnation,
+            name=remote_name(incarnation, self.account.namespace),
+            idempotency_key=idempotency_key(
+                self.salt,
+                origin=self.account.origin,
+                account=self.account.label,
+                namespace=self.account.namespace,
+                incarnation=incarnation,
+            ),
+        )
+
+    def mint(self, incarnation: Incarnation) -> Held:
+        """Mint a new incarnation at the floor.
+
+        Raises:
+            OutcomeUnknownError: when neither replays nor the list could settle what happened.
+            SecretLostError: when a key was minted and its plaintext cannot be had.
+        """
+        request = self.request(incarnation)
+        try:
+            minted = self.provider.create_key(request)
+        except OutcomeUnknownError as error:
+            minted = self._settle_unknown(request, error)
+        return self._held(request, minted)
+
+    def recover(self, incarnation: Incarnation, row: ObservedKey) -> Held:
+        """Get the secret of a row that was minted before and never delivered.
+
+        Raises:
+            SecretLostError: when neither a replay nor a reveal gives it.
+        """
+        capabilities = self.account.capabilities
+        if capabilities.reveals:
+            return Held(key=row, secret=self.provider.reveal(row), warnings=())
+        replayable = row.age is None or row.age <= capabilities.replay_window
+        if not capabilities.idempotent_create or not replayable:
+            msg = f"{row.id} was minted and never delivered, and its secret cannot be read again"
+            raise SecretLostError(msg, key_id=row.id)
+        held = self.mint(incarnation)
+        if held.key.id != row.id:
+            # The provider forgot the first create: two rows exist, and only this one's secret is in hand.
+            self.condemn(row)
+        return held
+
+    def condemn(self, row: ObservedKey) -> None:
+        """Disable a row whose secret nobody can have, and read it back."""
+        settle(self.provider, self.clock, row, {ENABLED: False})
+
+    def condemn_lost(self, incarnation: Incarnation, error: SecretLostError) -> None:
+        """Disable whatever a create left behind whose secret was lost."""
+        name = remote_name(incarnation, self.account.namespace)
+        rows = [
+            row
+            for row in self.provider.list_keys().keys
+            if row.live and (row.id == error.key_id or (row.name == name and row.id not in self.known_ids))
+        ]
+        for row in rows:
+            self.condemn(row)
+
+    def _settle_unknown(self, request: MintRequest, error: OutcomeUnknownError) -> Minted:
+        """Find out what a create did whose answer did not say; the idempotency key stays the same."""
+        if self.account.capabilities.idempotent_create:
+            for seconds in REPLAY_WAITS:
+                self.clock.sleep(seconds)
+                try:
+                    return self.provider.create_key(request)
+                except OutcomeUnknownError as again:
+                    error = again
+            raise error
+        for row in self._new_rows(request):
+            return Minted(key_id=row.id, secret=None)
+        msg = f"{error}; no such key is listed yet, run again"
+        raise OutcomeUnknownError(msg) from None
+
+    def _new_rows(self, request: MintRequest) -> list[ObservedKey]:
+        listed = self.provider.list_keys().keys
+        return [row for row in listed if row.name == request.name and row.id not in self.known_ids]
+
+    def _held(self, request: MintRequest, minted: Minted) -> Held:
+        """Pair a minted key with its row, and make sure that the row will be found again by its name."""
+        row = self._row(request, minted)
+        if row.name != request.name:
+            self.condemn(row)
+            msg = f"the provider does not show {request.name} as the name of {row.id}, which is now disabled"
+            raise HostileAnswerError(msg)
+        if minted.secret is not None:
+            return Held(key=row, secret=minted.secret, warnings=minted.warnings)
+        if not self.account.capabilities.reveals:
+            msg = f"{row.id} was minted and its secret did not arrive"
+            raise SecretLostError(msg, key_id=row.id)
+        return Held(key=row, secret=self.provider.reveal(row), warnings=minted.warnings)
+
+    def _row(self, request: MintRequest, minted: Minted) -> ObservedKey:
+        if minted.key_id is None:
+            rows = self._new_rows(request)
+            if len(rows) != 1:
+                msg = f"{len(rows)} new keys are called {request.name}; run again"
+                raise OutcomeUnknownError(msg)
+            return rows[0]
+        try:
+            return look(self.provider, self.clock, minted.key_id)
+        except ReconcilerError:
+            # A secret in hand is delivered before anything else; the read back after it tells the rest.
+            return ObservedKey(id=minted.key_id, name=request.name, spec={})

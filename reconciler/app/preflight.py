@@ -1,0 +1,43 @@
+"""Proof that every sink can be written, before the first key is minted."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from reconciler.errors import ReconcilerError
+from reconciler.ports.sink import Entry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from reconciler.core.plan import Action
+    from reconciler.ports.sink import Sink
+
+
+def preflight(sinks: Mapping[str, Sink], actions: Iterable[Action]) -> dict[str, ReconcilerError]:
+    """Return why keys cannot be delivered, by address; keys that can are not in it.
+
+    Every sink is asked once for all of its entries, and entry by entry only when that fails, so that
+    one bad entry stops its own key and no other.
+    """
+    wanted: dict[str, list[Entry]] = defaultdict(list)
+    for action in actions:
+        for delivery in action.deliver:
+            entry = Entry(name=delivery.name, address=action.address, takeover=delivery.takeover)
+            wanted[delivery.sink].append(entry)
+    refused: dict[str, ReconcilerError] = {}
+    for name, entries in wanted.items():
+        if _refusal(sinks[name], entries) is not None:
+            for entry in entries:
+                if (error := _refusal(sinks[name], [entry])) is not None:
+                    refused.setdefault(entry.address, error)
+    return refused
+
+
+def _refusal(sink: Sink, entries: list[Entry]) -> ReconcilerError | None:
+    try:
+        sink.preflight(entries)
+    except ReconcilerError as error:
+        return error
+    return None

@@ -1,0 +1,108 @@
+"""Writes to one existing row, each read back: a 200 is not proof."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from reconciler.core.fields import ENABLED
+from reconciler.errors import AnswerError, KeyNotFoundError, OutcomeUnknownError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from reconciler.core.fields import Spec
+    from reconciler.core.model import ObservedKey
+    from reconciler.ports.clock import Clock
+    from reconciler.ports.provider import Provider
+
+READ_BACK_WAITS: Final = (1.0, 2.0, 3.0)
+"""Seconds between reads while a provider may still show the old value."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """A row as it was read back, and the managed fields that the provider does not show."""
+
+    key: ObservedKey
+    unseen: tuple[str, ...]
+
+
+def settle(provider: Provider, clock: Clock, key: ObservedKey, wanted: Spec) -> Settled:
+    """Bring one row to some managed fields and read it back.
+
+    What narrows comes first: a key that is to be off is switched off before its caps move, and one
+    that is to be on is switched on after.
+
+    Args:
+        provider: of the row.
+        clock: for the waits between reads.
+        key: the row as it was last seen.
+        wanted: the managed fields.
+
+    Raises:
+        AnswerError: when a field did not take, naming it.
+    """
+    _write(provider, key, wanted)
+    current, off = _read_back(provider, clock, key, wanted)
+    if off:
+        _write(provider, current, wanted)
+        current, off = _read_back(provider, clock, current, wanted)
+    if off:
+        msg = f"the provider accepted the change but {', '.join(off)} did not take; check what it allows"
+        raise AnswerError(msg)
+    return Settled(key=current, unseen=tuple(sorted(wanted.keys() - current.spec.keys())))
+
+
+def look(provider: Provider, clock: Clock, key_id: str) -> ObservedKey:
+    """Return one row, waiting a little for a provider whose reads lag behind its writes.
+
+    Raises:
+        KeyNotFoundError: when the row does not appear.
+    """
+    for seconds in READ_BACK_WAITS:
+        try:
+            return provider.get_key(key_id)
+        except KeyNotFoundError:
+            clock.sleep(seconds)
+    return provider.get_key(key_id)
+
+
+def _write(provider: Provider, key: ObservedKey, wanted: Spec) -> None:
+    off = mismatches(key, wanted, unseen=True)
+    caps = {name: wanted[name] for name in off if name != ENABLED}
+    if ENABLED in off and wanted[ENABLED] is False:
+        _twice_if_unknown(lambda: provider.set_enabled(key, enabled=False))
+    if caps:
+        _twice_if_unknown(lambda: provider.update_key(key, caps))
+    if ENABLED in off and wanted[ENABLED] is True:
+        _twice_if_unknown(lambda: provider.set_enabled(key, enabled=True))
+
+
+def mismatches(key: ObservedKey, wanted: Spec, *, unseen: bool = False) -> list[str]:
+    """Return the managed fields that differ; with `unseen`, also those that the provider does not show."""
+    return [
+        name
+        for name, value in sorted(wanted.items())
+        if (key.spec[name] != value if name in key.spec else unseen)
+    ]
+
+
+def _read_back(
+    provider: Provider, clock: Clock, key: ObservedKey, wanted: Spec
+) -> tuple[ObservedKey, list[str]]:
+    current = look(provider, clock, key.id)
+    for seconds in READ_BACK_WAITS:
+        if not mismatches(current, wanted):
+            break
+        clock.sleep(seconds)
+        current = provider.get_key(key.id)
+    return current, mismatches(current, wanted)
+
+
+def _twice_if_unknown(write: Callable[[], None]) -> None:
+    """Repeat a write whose outcome is unknown; it sets absolute values, so twice is the same as once."""
+    try:
+        write()
+    except OutcomeUnknownError:
+        write()
