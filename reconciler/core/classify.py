@@ -64,7 +64,7 @@ _REUSED: Final = re.compile(
     r"re-?us|different|differs|mismatch|not match|another|already|conflict", re.IGNORECASE
 )
 _RUNNING: Final = re.compile(
-    r"in[ -]?progress|in[ -]?flight|processing|running|concurrent|pending", re.IGNORECASE
+    r"in[ -]?progress|in[ -]?flight|process(?:ed|ing)|running|concurrent|pending", re.IGNORECASE
 )
 
 

@@ -99,26 +99,33 @@ def changed_fields(before: Spec, after: Spec) -> tuple[FieldChange, ...]:
     """Return the fields in which two unequal specs differ, sorted by name."""
     from deepdiff import DeepDiff  # noqa: PLC0415  # slow to import, and most runs find no difference
 
-    names = DeepDiff(dict(before), dict(after), ignore_order=True, report_repetition=True).affected_root_keys
+    # At its default threshold deepdiff reports specs with few fields in common as one changed whole.
+    found = DeepDiff(
+        dict(before), dict(after), ignore_order=True, report_repetition=True, threshold_to_diff_deeper=0
+    )
+    names = found.affected_root_keys
     return tuple(
         FieldChange(name=name, before=before.get(name), after=after.get(name)) for name in sorted(names)
     )
 
 
-def direction(changes: tuple[FieldChange, ...]) -> Direction:
-    """Return the widest direction among some changes: one that widens outweighs those that narrow."""
-    directions = {_direction(change) for change in changes}
+def direction(before: Spec, after: Spec) -> Direction:
+    """Return the widest direction among the fields: one that widens outweighs those that narrow."""
+    directions = {
+        _direction(name, before[name], value)
+        for name, value in after.items()
+        if name in before and before[name] != value
+    }
     if Direction.WIDENS in directions:
         return Direction.WIDENS
     return Direction.NARROWS if Direction.NARROWS in directions else Direction.NEUTRAL
 
 
-def _direction(change: FieldChange) -> Direction:
-    kind = kind_of(change.name)
-    if change.before == change.after or change.before is None or change.after is None or kind is Kind.TEXT:
+def _direction(name: str, before: Value, after: Value) -> Direction:
+    kind = kind_of(name)
+    if kind is Kind.TEXT:
         return Direction.NEUTRAL
-    narrows = _covers(change.name, kind, change.before, change.after)
-    return Direction.NARROWS if narrows else Direction.WIDENS
+    return Direction.NARROWS if _covers(name, kind, before, after) else Direction.WIDENS
 
 
 def _covers(name: str, kind: Kind, wide: Value, narrow: Value) -> bool:

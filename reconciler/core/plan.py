@@ -115,7 +115,7 @@ class Action:
     @property
     def direction(self) -> Direction:
         """What the action does to the access that the key gives."""
-        return DIRECTION[self.op] if self.op in DIRECTION else direction_of(self.before, self.after)
+        return DIRECTION[self.op] if self.op in DIRECTION else direction(self.before or {}, self.after or {})
 
     @property
     def increase_micro_usd(self) -> int | None:
@@ -148,13 +148,6 @@ def cuts_off(after: Spec | None, used_micro_usd: int | None) -> bool:
     """Tell whether a lifetime cap is below a spend."""
     cap = (after or {}).get(TOTAL_USD)
     return isinstance(cap, int) and used_micro_usd is not None and cap < used_micro_usd
-
-
-def direction_of(before: Spec | None, after: Spec | None) -> Direction:
-    """Return the direction of a change from one spec to another."""
-    if before is None or after is None or before == after:
-        return Direction.NEUTRAL
-    return direction(changed_fields(before, after))
 
 
 class Phase(StrEnum):

@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from reconciler.core.fields import money_text, to_document
-from reconciler.core.safety import violations
+from reconciler.core.safety import protections, violations
 
 if TYPE_CHECKING:
     from reconciler.core.fields import Spec
@@ -121,7 +121,7 @@ def _meta(plan: Plan) -> dict[str, Any]:
         "warnings": list(meta.warnings),
         "eta_seconds": int(meta.eta.total_seconds()),
         "requests": sum(action.requests for action in plan.actions),
-        "violations": list(violations(plan)),
+        "violations": [*violations(plan), *protections(plan)],
         "facts": [_facts(action) for action in plan.actions],
     }
 

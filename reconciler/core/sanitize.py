@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 ELLIPSIS: Final = "…"
 _DEFAULT_LIMIT: Final = 200
+# More is not looked at, so that a megabyte of text costs nothing.
+_LONGEST_READ: Final = 10_000
 
 # Cc: C0 and C1. Cf: bidi, zero-width, soft hyphen, tags. Cs: lone surrogates. Co, Cn: private and unassigned.
 _DROPPED: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
@@ -32,8 +34,7 @@ def sanitize(text: str, limit: int = _DEFAULT_LIMIT) -> str:
         text: anything a server or a remote name says.
         limit: the most characters to return; a longer text ends with an ellipsis.
     """
-    # Far more than the limit is cut first, so that a megabyte of text costs nothing.
-    clean = _visible(text[: limit * 8])
+    clean = _visible(text[:_LONGEST_READ])
     return clean if len(clean) <= limit else clean[: limit - 1] + ELLIPSIS
 
 
@@ -46,7 +47,10 @@ def redact(text: str, secrets: Iterable[str] = (), limit: int = _DEFAULT_LIMIT) 
         limit: the most characters to return.
     """
     # Invisible characters go first: one in the middle of a token would hide it from the patterns.
-    clean = _visible(text[: limit * 8])
+    clean = _visible(text[:_LONGEST_READ])
+    if len(text) > _LONGEST_READ and len(clean) <= limit:
+        # So much that cannot be seen has one purpose: to put the cut into the middle of a token.
+        return ELLIPSIS
     for secret in secrets:
         if secret:
             clean = clean.replace(secret, ELLIPSIS)
