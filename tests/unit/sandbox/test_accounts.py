@@ -1,0 +1,56 @@
+"""Tests of the table of accounts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from reconciler.sandbox.accounts import DEFAULT_ACCOUNTS, Accounts
+from reconciler.sandbox.validation import InvalidValueError
+
+if TYPE_CHECKING:
+    from reconciler.sandbox.database import Database
+
+
+def seeded(database: Database) -> Accounts:
+    """Return a table with the default accounts."""
+    accounts = Accounts(database)
+    accounts.add(DEFAULT_ACCOUNTS)
+    return accounts
+
+
+def test_a_token_leads_to_its_account(database: Database) -> None:
+    """Authentication finds the account by the token, and nobody by another one."""
+    accounts = seeded(database)
+    for account in DEFAULT_ACCOUNTS:
+        assert accounts.of_token(account.token) == account
+    assert accounts.of_token("rsk_unknown") is None
+
+
+def test_a_reset_token_replaces_the_old_one(database: Database) -> None:
+    """The old token is dead at once, and the new one keeps the prefix."""
+    accounts = seeded(database)
+    old = DEFAULT_ACCOUNTS[0]
+    new = accounts.reset_token(old)
+    assert new.token.startswith("rsk_")
+    assert accounts.of_token(old.token) is None
+    assert accounts.of_token(new.token) == new
+    assert accounts.reset_token(new, "rsk_wanted").token == "rsk_wanted"
+
+
+def test_two_accounts_never_share_a_token(database: Database) -> None:
+    """Neither takes the other's token nor pushes the other out of the table."""
+    accounts = seeded(database)
+    one, two = accounts.all()
+    with pytest.raises(InvalidValueError, match="belongs to another account"):
+        accounts.reset_token(one, two.token)
+    assert accounts.all() == [one, two]
+
+
+def test_the_default_accounts_differ_in_what_me_shows() -> None:
+    """A client that mixes the two up can be caught by tier, region and currency."""
+    one, two = DEFAULT_ACCOUNTS
+    assert one.tier != two.tier
+    assert one.region != two.region
+    assert one.currency != two.currency
