@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from reconciler.app.outcomes import from_error
+from reconciler.app.outcomes import from_error, unverified
 from reconciler.app.row_writes import settle
 from reconciler.core.identity import Incarnation
 from reconciler.core.model import Receipt
@@ -138,11 +138,10 @@ class Birth:
         """Bring the key from the floor to its declared spec."""
         self._id = row.id
         settled = settle(self.mint.provider, self.mint.clock, row, self.key.spec)
-        unseen = tuple(f"the provider does not show {name}, so it is unverified" for name in settled.unseen)
         return Outcome(
             action=self.action,
             status=Status.DONE,
             remote_id=row.id,
             receipts=tuple(self._receipts),
-            warnings=self._warnings + unseen,
+            warnings=self._warnings + unverified(settled.unseen),
         )

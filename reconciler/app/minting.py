@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from reconciler.app.row_writes import look, settle
@@ -52,7 +52,7 @@ class Mint:
     provider: Provider
     clock: Clock
     salt: bytes
-    known_ids: set[str] = field(default_factory=set)
+    known_ids: frozenset[str]
 
     def request(self, incarnation: Incarnation) -> MintRequest:
         """Return the create request of an incarnation; the same in every run."""

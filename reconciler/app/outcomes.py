@@ -8,7 +8,6 @@ from reconciler.core.report import Outcome, Status
 from reconciler.errors import (
     CredentialsError,
     DeferredError,
-    KeyNotFoundError,
     OutcomeUnknownError,
     SafetyError,
     SecretLostError,
@@ -31,7 +30,6 @@ _STATUS: Final = (
     (SinkUnverifiedError, Status.CUSTODY),
     (SafetyError, Status.REFUSED),
     (StalePlanError, Status.STALE),
-    (KeyNotFoundError, Status.STALE),
 )
 
 
@@ -54,3 +52,8 @@ def from_error(
         warnings=warnings,
         retry_at=error.until if isinstance(error, DeferredError) else None,
     )
+
+
+def unverified(unseen: tuple[str, ...]) -> tuple[str, ...]:
+    """Return one warning for each managed field that the provider does not show."""
+    return tuple(f"the provider does not show {name}, so it is unverified" for name in unseen)
