@@ -42,11 +42,14 @@ def decide(action: Action, row: ObservedKey | None) -> Decision:
     """
     if row is None:
         return ALREADY if action.op is Operation.DELETE else stale("the key is no longer at the provider")
-    if row.foreign or row.name != action.incarnation:
+    # A row without a name is governed by its adopted id alone, so there is no name that could have moved.
+    if row.foreign or row.name not in (None, action.incarnation):
         return stale("the row carries another name now")
+    before = action.before or {}
     if action.op is Operation.DELETE:
-        return DO
-    return compare(row.spec, before=action.before or {}, after=action.after or {})
+        moved = sorted(name for name, value in before.items() if row.spec.get(name, value) != value)
+        return stale(f"{', '.join(moved)} changed since the review") if moved else DO
+    return compare(row.spec, before=before, after=action.after or {})
 
 
 def compare(live: Spec, *, before: Spec, after: Spec) -> Decision:

@@ -62,9 +62,12 @@ def diff(
     for key in desired.keys:
         if key.account in keys:
             keys[key.account].append(key)
+    for own in keys.values():
+        own.sort(key=lambda key: key.name)
     parts = {
         label: _account(desired.accounts[label], keys[label], observed, now=now, scope=scope)
         for label in sorted(observed.listings)
+        if not scope.accounts or label in scope.accounts
     }
     actions = in_order([action for part in parts.values() for action in part.actions])
     return Plan(
@@ -162,10 +165,11 @@ def _account(
 def _undeclared_rows(
     account: DesiredAccount, keys: list[DesiredKey], rows: dict[str, list[Row]], scope: Scope
 ) -> list[Row]:
-    if account.namespace is None or account.undeclared is Policy.IGNORE or scope.keys:
+    if not account.namespace or account.undeclared is Policy.IGNORE or scope.keys:
         return []
     declared = {key.name for key in keys}
-    return [row for name in sorted(rows.keys() - declared) for row in rows[name]]
+    found = [row for name in rows.keys() - declared for row in rows[name]]
+    return sorted(found, key=lambda row: (row.incarnation, row.key.id))
 
 
 def _reported(account: DesiredAccount, rows: list[Row]) -> list[Undeclared]:
@@ -183,7 +187,7 @@ def _reported(account: DesiredAccount, rows: list[Row]) -> list[Undeclared]:
 
 
 def _remove(account: DesiredAccount, row: Row) -> Action | None:
-    if account.undeclared is Policy.DELETE:
+    if account.undeclared is Policy.DELETE and account.capabilities.deletes:
         return disable(account.label, row, Reason.UNDECLARED, op=Operation.DELETE)
     return disable(account.label, row, Reason.UNDECLARED) if row.key.live else None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from reconciler.core.fields import ENABLED, differs
+from reconciler.core.fields import ENABLED, Direction, differs, direction
 from reconciler.core.identity import Incarnation, remote_name
 from reconciler.core.model import DEFAULT_OVERLAP
 from reconciler.core.plan import Action, Operation, Reason
@@ -63,10 +63,13 @@ def actions_for_key(
         return _remove(key, rows, account)
     found = resolve(key, rows, origin=account.origin, floor=account.capabilities.floor, receipts=receipts)
     actions = [disable(key.account, row, Reason.LOST) for row in found.orphans]
+    if key.spec.get(ENABLED) is False:
+        # A key that is declared off is off in every generation, an overlap notwithstanding.
+        actions += [_off(key, row, Operation.DISABLE, Reason.TURNED_OFF) for row in found.predecessors]
     if stop := _stop(key, found, rows):
         return actions + stop
     if found.current is None:
-        actions.append(_mint(key, found, account, listing))
+        actions.append(_mint(key, found, rows, account=account, listing=listing, receipts=receipts))
     elif not found.in_custody:
         actions += _recover(key, found.current, account, found=found, listing=listing)
     else:
@@ -95,12 +98,10 @@ def disable(label: str, row: Row, reason: Reason, *, op: Operation = Operation.D
 
 def _remove(key: DesiredKey, rows: Sequence[Row], account: DesiredAccount) -> list[Action]:
     if account.capabilities.deletes:
-        return [_on_row(key, row, Operation.DELETE, Reason.ABSENT) for row in rows]
-    return [
-        _on_row(key, row, Operation.DISABLE, Reason.ABSENT, before={ENABLED: True}, after={ENABLED: False})
-        for row in rows
-        if row.key.live
-    ]
+        return [
+            _on_row(key, row, Operation.DELETE, Reason.ABSENT, before={ENABLED: row.key.live}) for row in rows
+        ]
+    return [_off(key, row, Operation.DISABLE, Reason.ABSENT) for row in rows if row.key.live]
 
 
 def _stop(key: DesiredKey, found: Resolution, rows: Sequence[Row]) -> list[Action]:
@@ -119,11 +120,23 @@ def _stop(key: DesiredKey, found: Resolution, rows: Sequence[Row]) -> list[Actio
     return []
 
 
-def _mint(key: DesiredKey, found: Resolution, account: DesiredAccount, listing: Listing) -> Action:
+def _mint(
+    key: DesiredKey,
+    found: Resolution,
+    rows: Sequence[Row],
+    *,
+    account: DesiredAccount,
+    listing: Listing,
+    receipts: Mapping[Delivery, Receipt],
+) -> Action:
     if not key.deliver:
         return _blocked(key, None, Reason.NO_SINK, "declare `deliver`, or `adopt` the id of an existing key")
-    if listing.creates_refused:
-        return _blocked(key, None, Reason.NO_MINTING, listing.creates_refused)
+    if gone := _vanished(key, rows, account, receipts):
+        # A list may leave out keys that are off, so this incarnation must not be minted a second time.
+        note = f"id {gone} may be hidden or deleted; raise `generation` to mint a new key"
+        return _blocked(key, None, Reason.VANISHED, note)
+    if refused := _refused(account, listing):
+        return _blocked(key, None, Reason.NO_MINTING, refused)
     incarnation = Incarnation(
         name=key.name, generation=key.lifecycle.generation, attempt=found.last_attempt + 1
     )
@@ -147,16 +160,44 @@ def _mint(key: DesiredKey, found: Resolution, account: DesiredAccount, listing: 
     )
 
 
+def _vanished(
+    key: DesiredKey, rows: Sequence[Row], account: DesiredAccount, receipts: Mapping[Delivery, Receipt]
+) -> str | None:
+    """Return the id of the declared generation that a sink holds and the provider does not list."""
+    listed = {row.key.id for row in rows}
+    for delivery in key.deliver:
+        receipt = receipts.get(delivery)
+        if (
+            receipt is not None
+            and (receipt.origin, receipt.address) == (account.origin, key.address)
+            and receipt.generation == key.lifecycle.generation
+            and receipt.remote_id not in listed
+        ):
+            return receipt.remote_id
+    return None
+
+
+def _refused(account: DesiredAccount, listing: Listing) -> str | None:
+    """Return why no key may be minted on this account, or None."""
+    if account.capabilities.mintable:
+        return listing.creates_refused
+    return f"{account.provider} creates no keys; `adopt` the id of an existing one"
+
+
 def _recover(
     key: DesiredKey, row: Row, account: DesiredAccount, *, found: Resolution, listing: Listing
 ) -> list[Action]:
     """Return what brings a present key's secret into custody, or who has to decide."""
     before = _managed(key, row)
-    if found.unborn and not listing.creates_refused:
+    if found.unborn and not _refused(account, listing):
         note = "replayed or revealed; failing that it is disabled and the next attempt is minted"
         return [_on_row(key, row, Operation.DELIVER, Reason.UNBORN, note=note, before=before, after=key.spec)]
     if account.capabilities.reveals:
-        return [_on_row(key, row, Operation.DELIVER, Reason.CUSTODY, before=before, after=key.spec)]
+        # The delivery leaves the key as it is: what differs is planned, counted and protected as ever.
+        return [
+            _on_row(key, row, Operation.DELIVER, Reason.CUSTODY, before=before, after=before),
+            *_settle(key, row),
+        ]
     note = f"somebody may be using it and {account.provider} shows no secret twice; {_REMEDIES}"
     actions = [_blocked(key, row, Reason.CUSTODY, note)]
     if key.spec.get(ENABLED) is False and row.key.live:
@@ -166,14 +207,30 @@ def _recover(
 
 def _settle(key: DesiredKey, row: Row) -> list[Action]:
     """Return the updates of a key that is born and in custody."""
-    before = {name: value for name, value in _managed(key, row).items() if name != ENABLED}
-    after = {name: value for name, value in key.spec.items() if name != ENABLED}
-    actions = []
-    if differs(after, row.key.spec):
-        actions.append(_on_row(key, row, Operation.UPDATE, Reason.DRIFT, before=before, after=after))
+    actions = _updates(key, row)
     if ENABLED in key.spec and differs({ENABLED: key.spec[ENABLED]}, row.key.spec):
         actions += _switch(key, row)
     return actions
+
+
+def _updates(key: DesiredKey, row: Row) -> list[Action]:
+    """Return one update, or two where a part narrows and another does not, so that each has its phase."""
+    before = _managed(key, row)
+    after = {name: value for name, value in key.spec.items() if name != ENABLED}
+    narrows = {name for name in after if direction(before, {name: after[name]}) is Direction.NARROWS}
+    parts = ({name: after[name] for name in after if (name in narrows) is tight} for tight in (True, False))
+    differing = [part for part in parts if differs(part, before)]
+    return [
+        _on_row(
+            key,
+            row,
+            Operation.UPDATE,
+            Reason.DRIFT,
+            before={name: before[name] for name in part if name in before},
+            after=part,
+        )
+        for part in (differing if len(differing) != 1 else [after])
+    ]
 
 
 def _switch(key: DesiredKey, row: Row) -> list[Action]:
@@ -186,18 +243,20 @@ def _retire(
     key: DesiredKey, found: Resolution, receipts: Mapping[Delivery, Receipt], now: datetime
 ) -> list[Action]:
     """Return the retirement of predecessors, once the overlap since the last delivery is over."""
-    if not found.predecessors:
+    current = found.current
+    if not found.predecessors or current is None or not current.key.live or key.spec.get(ENABLED) is False:
         return []
     delivered = [receipts[delivery].delivered_at for delivery in key.deliver if delivery in receipts]
-    overlap = key.lifecycle.overlap if delivered else DEFAULT_OVERLAP
-    age = now - max(delivered) if delivered else found.current.key.age if found.current else None
+    # Without a receipt only the row's age is known, so a short overlap is not trusted.
+    overlap = key.lifecycle.overlap if delivered else max(key.lifecycle.overlap, DEFAULT_OVERLAP)
+    age = now - max(delivered) if delivered else current.key.age
     if age is None or age < overlap:
         return []
-    off: Spec = {ENABLED: False}
-    return [
-        _on_row(key, row, Operation.RETIRE, Reason.OVERLAP_OVER, before={ENABLED: True}, after=off)
-        for row in found.predecessors
-    ]
+    return [_off(key, row, Operation.RETIRE, Reason.OVERLAP_OVER) for row in found.predecessors]
+
+
+def _off(key: DesiredKey, row: Row, op: Operation, reason: Reason) -> Action:
+    return _on_row(key, row, op, reason, before={ENABLED: True}, after={ENABLED: False})
 
 
 def _managed(key: DesiredKey, row: Row) -> dict[str, Value]:

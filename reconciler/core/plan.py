@@ -56,6 +56,7 @@ class Reason(StrEnum):
     DUPLICATE = "two live keys carry this name"
     NEWER = "a newer generation exists than the declared one"
     GONE = "the adopted id is not at the provider"
+    VANISHED = "its secret is in a sink, and the provider lists no such key"
     NO_MINTING = "keys of this account could not be recognised later"
     NO_SINK = "not at the provider, and no sink is declared for its secret"
 
@@ -200,7 +201,17 @@ def phase(action: Action) -> Phase:
 def in_order(actions: list[Action]) -> tuple[Action, ...]:
     """Return actions in the order of work; ties are broken by address and row, never by chance."""
     return tuple(
-        sorted(actions, key=lambda item: (_ORDER[phase(item)], item.address, item.op, item.remote_id or ""))
+        sorted(
+            actions,
+            key=lambda item: (
+                _ORDER[phase(item)],
+                # Last in its phase: switched on with its old caps, a key is wider than before and declared.
+                item.op in {Operation.ENABLE, Operation.DELIVER},
+                item.address,
+                item.op,
+                item.remote_id or "",
+            ),
+        )
     )
 
 

@@ -94,15 +94,12 @@ class Report:
         if self.interrupted is not None and not found <= _GOOD:
             return "interrupted", self.interrupted
         if Status.FAILED in found or Status.UNKNOWN in found:
-            return ("partial", ExitCode.PARTIAL) if Status.DONE in found else ("failed", self._failure)
+            # An unknown outcome may be half a change, so it is never reported as nothing done.
+            part = Status.DONE in found or Status.UNKNOWN in found
+            return ("partial", ExitCode.PARTIAL) if part else ("failed", ExitCode.ERROR)
         if Status.DEFERRED in found or Status.NOT_ATTEMPTED in found:
             return "deferred", ExitCode.DEFERRED
         return ("blocked", ExitCode.REFUSED) if Status.BLOCKED in found else ("applied", ExitCode.OK)
-
-    @property
-    def _failure(self) -> ExitCode:
-        unknown = any(outcome.status is Status.UNKNOWN for outcome in self.outcomes)
-        return ExitCode.PARTIAL if unknown else ExitCode.ERROR
 
     def count(self, status: Status) -> int:
         """Return how many actions ended with a status."""

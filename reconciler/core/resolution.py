@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from reconciler.core.identity import Incarnation, parse_remote_name
@@ -32,7 +32,7 @@ class Resolution:
         unborn: the current row was minted by us, never delivered and never used.
         orphans: live rows that nobody can be using, to be disabled.
         rivals: live rows of which more than one may be in use; a person has to decide.
-        newer: live rows of a later generation than the declared one.
+        newer: live rows of a later generation than the declared one, latest first.
         predecessors: live rows of earlier generations.
         last_attempt: the highest attempt seen at the declared generation; 0 when there is none.
     """
@@ -64,21 +64,23 @@ def resolve(
     needs_custody = wants_custody(key)
     held = [row for row in same if needs_custody and holds_custody(key, row.key, origin, receipts)]
     rest = [row for row in same if row not in held]
-    orphaned = [row for row in rest if needs_custody and is_unborn(row.key, floor)]
-    in_use = [row for row in rest if row not in orphaned]
-    live_orphans = [row for row in orphaned if row.key.live]
+    unborn = [row for row in rest if needs_custody and is_unborn(row.key, floor)]
+    lone = _lone(unborn) if len(unborn) == len(same) else None
+    orphaned = [row for row in unborn if row is not lone and is_unusable(row.key)]
+    in_use = [row for row in rest if row is not lone and row not in orphaned]
     rivals = [row for row in held + in_use if row.key.live]
-    settled = _settled(held, in_use)
-    lone = settled is None and len(live_orphans) == 1 and live_orphans[0] is _last(orphaned)
-    current = live_orphans[0] if lone else settled
+    current = lone or _settled(held, in_use)
+    others = sorted(
+        (row for row in rows if row.key.live), key=lambda row: (-row.incarnation.generation, *_rank(row))
+    )
     return Resolution(
         current=current,
         in_custody=current is not None and (not needs_custody or current in held),
-        unborn=lone,
-        orphans=() if lone else tuple(live_orphans),
+        unborn=lone is not None,
+        orphans=tuple(row for row in orphaned if row.key.live),
         rivals=tuple(rivals) if len(rivals) > 1 else (),
-        newer=tuple(row for row in rows if row.incarnation.generation > generation and row.key.live),
-        predecessors=tuple(row for row in rows if row.incarnation.generation < generation and row.key.live),
+        newer=tuple(row for row in others if row.incarnation.generation > generation),
+        predecessors=tuple(row for row in others if row.incarnation.generation < generation),
         last_attempt=max((row.incarnation.attempt for row in same), default=0),
     )
 
@@ -87,6 +89,8 @@ def governed_rows(account: DesiredAccount, keys: list[DesiredKey], listing: List
     """Return the rows whose names this repository answers for, by declared name."""
     declared = {key.name for key in keys}
     adopted = {key.lifecycle.adopt: key for key in keys if key.lifecycle.adopt}
+    # A renamed key goes on under its former remote name; minting the new name would make a second live key.
+    renamed = {key.lifecycle.renamed_from: key.name for key in keys if key.lifecycle.renamed_from}
     rows: dict[str, list[Row]] = {}
     for observed in listing.keys:
         if observed.foreign:
@@ -96,8 +100,9 @@ def governed_rows(account: DesiredAccount, keys: list[DesiredKey], listing: List
         elif observed.name is None or (parsed := parse_remote_name(observed.name, account.namespace)) is None:
             continue
         else:
-            incarnation = parsed
-        if account.namespace is not None or incarnation.name in declared:
+            former = parsed.name not in declared and renamed.get(parsed.name)
+            incarnation = replace(parsed, name=former) if former else parsed
+        if account.namespace or incarnation.name in declared:
             rows.setdefault(incarnation.name, []).append(Row(incarnation=incarnation, key=observed))
     return rows
 
@@ -122,6 +127,17 @@ def is_unborn(row: ObservedKey, floor: Spec) -> bool:
     """Tell whether a row looks as our create left it: limits at the floor, and no spend shown."""
     at_floor = bool(floor) and all(row.spec.get(name) == value for name, value in floor.items())
     return at_floor and row.unused is not False and not row.used_micro_usd
+
+
+def is_unusable(row: ObservedKey) -> bool:
+    """Tell whether nobody can be using an unborn row: it is off, or its spend is shown and is nothing."""
+    return not row.live or row.unused is True or row.used_micro_usd == 0
+
+
+def _lone(unborn: list[Row]) -> Row | None:
+    """Return the one live row that a birth can go on with: the latest attempt, and none besides it."""
+    live = [row for row in unborn if row.key.live]
+    return live[0] if len(live) == 1 and live[0] is unborn[-1] else None
 
 
 def _rank(row: Row) -> tuple[int, bool, str]:

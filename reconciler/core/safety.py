@@ -30,9 +30,11 @@ def protections(plan: Plan) -> tuple[str, ...]:
 
 def counted_as(action: Action) -> str | None:
     """Return which of the counted limits an action uses up; the clean-up of a lost birth uses none."""
-    return (
-        None if action.reason is Reason.LOST and action.op is Operation.DISABLE else _COUNTED.get(action.op)
-    )
+    return None if _cleans_up(action) else _COUNTED.get(action.op)
+
+
+def _cleans_up(action: Action) -> bool:
+    return action.reason is Reason.LOST and action.op is Operation.DISABLE
 
 
 def over(limits: SafetyLimits, kind: str, count: int) -> str | None:
@@ -75,8 +77,15 @@ _PAST: Final = {
 
 def _share(plan: Plan) -> list[str]:
     most = plan.limits.max_change_percent
-    changed = len({action.remote_id for action in plan.actions if action.op in CHANGING and action.remote_id})
-    if most is None or plan.existing < PERCENT_FROM or changed * 100 <= most * plan.existing:
+    changed = len(
+        {
+            (action.account, action.remote_id)
+            for action in plan.actions
+            if action.op in CHANGING and action.remote_id and not _cleans_up(action)
+        }
+    )
+    # Keys that are off are changed too but do not exist as live ones, so either number can reach the ten.
+    if most is None or max(plan.existing, changed) < PERCENT_FROM or changed * 100 <= most * plan.existing:
         return []
     share = f"{changed} of {plan.existing} keys change, more than {most} %"
     return [f"{share}; split the change or raise safety.max_change_percent"]
@@ -92,7 +101,8 @@ def _increase(plan: Plan) -> list[str]:
             f"{address} loses its {TOTAL_USD} cap while max_increase_usd is {money_text(most)}; set a cap"
             for address in unbounded
         ]
-    total = sum(action.increase_micro_usd or 0 for action in plan.actions)
+    # A lowered cap pays for nothing: the key whose cap is raised can spend the whole rise.
+    total = sum(max(0, action.increase_micro_usd or 0) for action in plan.actions)
     if total <= most:
         return []
     rise = f"caps rise by {money_text(total)} USD in all, and max_increase_usd is {money_text(most)}"

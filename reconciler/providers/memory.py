@@ -121,6 +121,7 @@ class MemoryServer:
         before: called before each call has an effect; an error from it means nothing was executed.
         after: called after the effect; an error from it means the answer was lost.
         calls: every call that came in, in order.
+        hides_disabled: the list leaves out keys that are off.
     """
 
     behaviour: Behaviour = CLASS_A
@@ -129,6 +130,7 @@ class MemoryServer:
     before: Hook | None = None
     after: Hook | None = None
     calls: list[MemoryCall] = field(default_factory=list)
+    hides_disabled: bool = False
     _rows: dict[str, _Row] = field(default_factory=dict)
     _creates: dict[str, _Remembered] = field(default_factory=dict)
     _minted: int = 0
@@ -297,7 +299,8 @@ class MemoryProvider:
 
     def list_keys(self) -> Listing:
         """Return every row."""
-        return Listing(keys=self._read(MemoryCall(client=self._name, method="list_keys"), self.server.rows))
+        rows = self._read(MemoryCall(client=self._name, method="list_keys"), self.server.rows)
+        return Listing(keys=tuple(row for row in rows if row.live or not self.server.hides_disabled))
 
     def get_key(self, key_id: str) -> ObservedKey:
         """Return one row of this account."""

@@ -302,6 +302,16 @@ def test_a_failed_delivery_disables_the_new_key() -> None:
     assert_born(stage, "k2")
 
 
+def test_a_condemned_attempt_that_the_list_hides_is_not_revived() -> None:
+    """Where disabled keys are not listed, the replay names the condemned row; the next attempt is minted."""
+    stage = born()
+    stage.sinks["local"].before = failing(Step.PUT, SinkError("the disk is full; make room"))
+    assert only(stage).status is Status.CUSTODY
+    stage.server.hides_disabled = True
+    assert only(stage).status is Status.DONE
+    assert_born(stage, "k2")
+
+
 def test_a_failed_delivery_that_cannot_be_rolled_back_says_so() -> None:
     """The key stays at the floor and the message tells; the next run recovers it."""
     stage = born()
