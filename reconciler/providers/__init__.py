@@ -1,0 +1,1 @@
+"""One adapter a provider, and the HTTP layer they share."""

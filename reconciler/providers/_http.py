@@ -1,0 +1,315 @@
+"""The one polite HTTP client of all providers: budgets, waiting, retries, fallback hosts, one auth header."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import timedelta
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlencode
+
+from reconciler.core.classify import Failure
+from reconciler.core.sanitize import redact
+from reconciler.errors import CredentialsError, DeferredError
+from reconciler.providers._answer import Call, Dialect, document_of, error_of
+from reconciler.providers._budget import RequestBudget, Reservation
+from reconciler.providers._origin import parse_base_url
+from reconciler.providers._retry_after import http_date, retry_after
+from reconciler.providers._wire import ReadOnlyTransportError, TransferError, Wire
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
+
+    from reconciler.core.model import RateLimits
+    from reconciler.core.secret import Secret
+    from reconciler.ports.clock import Clock
+    from reconciler.providers._budget import Delay
+    from reconciler.providers._json import Json
+    from reconciler.providers._wire import RawAnswer
+
+__all__ = ["Dialect", "HttpClient", "ReadOnlyTransportError", "Reply"]
+
+_TRIES: Final = 3
+_REFUSALS: Final = 5
+_BACKOFF_SECONDS: Final = 0.5
+_TOKEN: Final = re.compile(r"[!-~]{1,4096}\Z")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """A document and the provider's own time when it was sent; None where it does not say."""
+
+    document: Json
+    date: datetime | None
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Request:
+    """One logical request, and what has happened to it so far."""
+
+    call: Call
+    target: str
+    body: bytes | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    replay_key: str | None = None
+    base: int | None = None
+    waited: float = 0.0
+    failures: int = 0
+    refusals: int = 0
+
+
+class HttpClient:
+    """One account's requests. Safe for any number of threads; `max_connections` of them work at once.
+
+    Args:
+        base_urls: where to send; those after the first are used only while nothing could be sent.
+        token: the credential; it is revealed only while a request is built.
+        dialect: auth and envelope of the API.
+        limits: the account's budgets.
+        clock: for budgets and waits.
+        rng: returns a number from 0 to 1, for the jitter between tries.
+        read_only: refuse every method but GET, below everything else.
+        max_connections: the most requests at once.
+        timeout: seconds for one exchange.
+        max_wait: the most seconds that one request waits for a budget or after a 429.
+        deadline: the run's end on the monotonic clock; with one, it bounds the waits in place of `max_wait`.
+        waiting: is told why and until when, each time before a wait, by whichever thread waits.
+        user_agent: this program and its version.
+    """
+
+    def __init__(
+        self,
+        *,
+        base_urls: Sequence[str],
+        token: Secret,
+        dialect: Dialect,
+        limits: RateLimits,
+        clock: Clock,
+        rng: Callable[[], float],
+        read_only: bool = False,
+        max_connections: int = 8,
+        timeout: float = 30.0,
+        max_wait: float = 90.0,
+        deadline: float | None = None,
+        waiting: Callable[[str, datetime], None] | None = None,
+        user_agent: str = "reconciler",
+    ) -> None:
+        self._bases = [parse_base_url(url) for url in base_urls]
+        self._token = token
+        self._dialect = dialect
+        self._clock = clock
+        self._rng = rng
+        self._max_wait = max_wait
+        self._deadline = deadline
+        self._waiting = waiting
+        self._user_agent = user_agent
+        self._budget = RequestBudget(limits, clock)
+        self._preferred = 0
+        self._reached: dict[str, int] = {}
+        self.max_connections = max_connections
+        self._wires = [
+            Wire(
+                secure=base.secure,
+                max_connections=max_connections,
+                timeout=timeout,
+                read_only=read_only,
+            )
+            for base in self._bases
+        ]
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port of the first base URL."""
+        return self._bases[0].origin
+
+    def get(self, path: str, params: Mapping[str, str] | None = None) -> Reply:
+        """Read; tried up to three times.
+
+        Raises:
+            CredentialsError: 401 or 403.
+            KeyNotFoundError: 404.
+            RequestRejectedError: any other 4xx.
+            ProviderUnavailableError: no answer or a 5xx, after the last try.
+            AnswerError: a redirect, a web page, or a document that says no or is not of the protocol.
+            DeferredError: the wait for a budget or after a 429 would be too long.
+        """
+        target = f"{path}?{urlencode(params)}" if params else path
+        return self._perform(_Request(call=Call(method="GET", path=path), target=target))
+
+    def write(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        replay_key: str | None = None,
+        creates: bool = False,
+    ) -> Reply:
+        """Write; sent again only when nothing was sent or the provider answered 429.
+
+        Args:
+            method: the HTTP method.
+            path: below the base URL.
+            body: JSON.
+            headers: further ones, for example an idempotency key.
+            replay_key: requests with the same one go to the host that the first of them reached.
+            creates: counts against the budget of creates, and a lost answer may have minted a key.
+
+        Raises:
+            CredentialsError: 401 or 403.
+            KeyNotFoundError: 404.
+            RequestRejectedError: refused, nothing executed.
+            SecretLostError: an equal create was executed earlier and is not replayed.
+            OutcomeUnknownError: it may have been executed.
+            ProviderUnavailableError: nothing was sent.
+            DeferredError: the wait for a budget or after a 429 would be too long; nothing executed.
+        """
+        extra = dict(headers or {})
+        if body is not None:
+            extra["Content-Type"] = "application/json"
+        call = Call(method=method, path=path, creates=creates)
+        return self._perform(
+            _Request(call=call, target=path, body=body, headers=extra, replay_key=replay_key)
+        )
+
+    def redact(self, text: str, limit: int = 200) -> str:
+        """Return foreign text without control characters and without anything like a credential."""
+        return redact(text, (self._token.reveal(),), limit)
+
+    def close(self) -> None:
+        """Release connections."""
+        for wire in self._wires:
+            wire.close()
+
+    def _headers(self, extra: Mapping[str, str]) -> dict[str, str]:
+        token = self._token.reveal()
+        # httpx quotes an illegal header value, that is the token, in its error.
+        if not _TOKEN.match(token):
+            message = "the account's token holds a blank or another illegal character; set it again"
+            raise CredentialsError(message)
+        scheme = self._dialect.auth_scheme
+        return {
+            "Authorization": f"{scheme} {token}" if scheme else token,
+            "User-Agent": self._user_agent,
+            "Accept": "application/json",
+            "Accept-Encoding": "identity",
+            **self._dialect.headers,
+            **extra,
+        }
+
+    def _perform(self, request: _Request) -> Reply:
+        if request.replay_key is not None:
+            request.base = self._reached.get(request.replay_key)
+        while True:
+            reply = self._attempt(request)
+            if reply is not None:
+                return reply
+
+    def _attempt(self, request: _Request) -> Reply | None:
+        """Send once; None asks for another attempt, for which the pause is already over."""
+        call = request.call
+        try:
+            raw = self._send(request)
+        except TransferError as error:
+            transfer = error
+        else:
+            if raw.status == HTTPStatus.TOO_MANY_REQUESTS:
+                self._hold_back(request, raw)
+                return None
+            if call.reads and raw.status >= HTTPStatus.INTERNAL_SERVER_ERROR and self._pause(request):
+                return None
+            document = document_of(call, raw, self._dialect, self.redact)
+            return Reply(document=document, date=http_date(raw.headers.get("date")))
+        again = transfer.failure is Failure.NOT_SENT or (call.reads and not transfer.final)
+        if again and self._pause(request):
+            return None
+        raise error_of(call, transfer)
+
+    def _send(self, request: _Request) -> RawAnswer:
+        reservation = self._reserve(request)
+        sent = False
+        try:
+            answer = self._exchange(request)
+            sent = True
+        except TransferError as error:
+            sent = error.failure is not Failure.NOT_SENT
+            raise
+        finally:
+            self._budget.settle(reservation, sent=sent)
+        return answer
+
+    def _exchange(self, request: _Request) -> RawAnswer:
+        """Try the base URLs in turn until one is reached; from then on it is that one for this request."""
+        headers = self._headers(request.headers)
+        first = self._preferred
+        others = [index for index in range(len(self._bases)) if index != first]
+        failure: TransferError | None = None
+        for index in [first, *others] if request.base is None else [request.base]:
+            base = self._bases[index]
+            url = f"{base.origin}{base.prefix}{request.target}"
+            try:
+                answer = self._wires[index].exchange(request.call.method, url, headers, request.body)
+            except TransferError as error:
+                failure = error
+                if error.failure is Failure.NOT_SENT:
+                    continue
+                self._stick(request, index)
+                break
+            self._stick(request, index)
+            return answer
+        assert failure is not None  # noqa: S101  # there is at least one base URL
+        raise failure
+
+    def _stick(self, request: _Request, index: int) -> None:
+        # The store of idempotency keys may be per host, so a replay elsewhere could mint a second key.
+        request.base = index
+        self._preferred = index
+        if request.replay_key is not None:
+            self._reached[request.replay_key] = index
+
+    def _reserve(self, request: _Request) -> Reservation:
+        while True:
+            place = self._budget.reserve(create=request.call.creates)
+            if isinstance(place, Reservation):
+                return place
+            self._wait(request, place)
+
+    def _hold_back(self, request: _Request, raw: RawAnswer) -> None:
+        """Note a 429; the wait itself happens at the next reservation, in every thread alike."""
+        now = self._clock.now()
+        served = http_date(raw.headers.get("date")) or now
+        seconds = retry_after(raw.headers.get("retry-after"), now=served)
+        self._budget.block(create=request.call.creates, seconds=seconds)
+        request.refusals += 1
+        if request.refusals == _REFUSALS:
+            message = (
+                f"{request.call}: HTTP 429, {_REFUSALS} times in a row; nothing was executed; run again later"
+            )
+            raise DeferredError(message, until=now + timedelta(seconds=seconds))
+
+    def _wait(self, request: _Request, delay: Delay) -> None:
+        until = self._clock.now() + timedelta(seconds=delay.seconds)
+        allowed = self._max_wait - request.waited
+        if self._deadline is not None:
+            allowed = self._deadline - self._clock.monotonic()
+        remedy = f"nothing was executed; run again after {until:%Y-%m-%dT%H:%M:%SZ}"
+        if delay.seconds > allowed:
+            message = f"{request.call}: {delay.reason}; {remedy}"
+            raise DeferredError(message, until=until)
+        if self._waiting is not None:
+            self._waiting(delay.reason, until)
+        request.waited += delay.seconds
+        if not self._clock.sleep(delay.seconds):
+            message = f"{request.call}: interrupted while waiting; {remedy}"
+            raise DeferredError(message, until=until)
+
+    def _pause(self, request: _Request) -> bool:
+        """Wait for a random part of a growing time; False when the request had its tries."""
+        request.failures += 1
+        if request.failures >= _TRIES:
+            return False
+        # Full jitter: runs that failed together do not come back together.
+        return self._clock.sleep(self._rng() * _BACKOFF_SECONDS * 2**request.failures)
