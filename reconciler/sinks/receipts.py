@@ -1,0 +1,235 @@
+"""The receipts file beside a sink: which incarnation each entry holds, and whose an entry is.
+
+Two files cannot change in one step, so a put writes three times: the receipt as *pending*, the value,
+the receipt as *delivered*. Whatever a crash leaves, nothing counts as delivered that is not there.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+from reconciler.core.model import Receipt
+from reconciler.core.secret import Secret
+from reconciler.errors import SinkError, SinkUnverifiedError
+from reconciler.sinks.durable_file import DurableFile
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from reconciler.ports.sink import Entry
+
+VERSION: Final = 1
+_FINGERPRINT: Final = re.compile(r"[0-9a-f]{16}")
+_FIELDS: Final = frozenset(
+    {
+        "origin",
+        "address",
+        "remote_id",
+        "generation",
+        "attempt",
+        "delivered_at",
+        "fingerprint",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stamp:
+    """A receipt and the fingerprint of the secret that it was written for."""
+
+    receipt: Receipt
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """What is known of one entry.
+
+    Attributes:
+        delivered: the last delivery that was completed.
+        pending: a delivery that began after it and was not completed.
+    """
+
+    delivered: Stamp | None = None
+    pending: Stamp | None = None
+
+    def custody(self, fingerprint: str) -> Receipt | None:
+        """Return the receipt of a completed delivery whose secret is the one that is there now."""
+        if self.delivered is None or self.delivered.fingerprint != fingerprint:
+            return None
+        return self.delivered.receipt
+
+    def custody_unseen(self) -> Receipt | None:
+        """Return the receipt of a completed delivery where the store does not show the value."""
+        return self.delivered.receipt if self.delivered and not self.pending else None
+
+
+def refusal(entry: Entry, record: Record | None, *, origin: str | None = None) -> str | None:
+    """Return why an entry that is occupied must not be overwritten, or None when it may be.
+
+    An entry is ours to write when a delivery to it, completed or not, was for the same key.
+
+    Args:
+        entry: what is to be written.
+        record: what is known of it.
+        origin: the provider of the new secret; None where that is not known yet.
+    """
+    if entry.takeover:
+        return None
+    if record is None:
+        return (
+            f"entry {entry.name}: it holds a value that this tool did not write; "
+            "choose another name, or declare `takeover: true` to overwrite it"
+        )
+    stamps = [stamp for stamp in (record.pending, record.delivered) if stamp]
+    for stamp in stamps:
+        if stamp.receipt.address == entry.address and origin in {None, stamp.receipt.origin}:
+            return None
+    owner = stamps[0].receipt
+    return (
+        f"entry {entry.name}: it holds the secret of {owner.address} at {owner.origin}; "
+        "choose another name, or declare `takeover: true` to overwrite it"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptsFile:
+    """The sidecar file; it holds no secret, only 64 bits of the hash of each.
+
+    Args:
+        path: where it is.
+    """
+
+    path: Path
+
+    @property
+    def file(self) -> DurableFile:
+        """The file as such, to be locked and probed."""
+        return DurableFile(self.path)
+
+    def load(self) -> Mapping[str, Record]:
+        """Return the record of each entry.
+
+        Raises:
+            SinkError: when the file is damaged; that is never taken for "no receipts".
+        """
+        content = self.file.read()
+        if content is None:
+            return MappingProxyType({})
+        try:
+            return MappingProxyType(_parsed(content.reveal()))
+        except _DamagedError as error:
+            reason = str(error)
+        except (ValueError, RecursionError):
+            reason = "it is not JSON of the expected form"
+        msg = (
+            f"{self.path}: the receipts are damaged: {reason}; restore the file from a backup, or remove it "
+            "and declare `takeover: true` for the entries that are to be overwritten"
+        )
+        raise SinkError(msg)
+
+    def begin(self, records: Mapping[str, Record], name: str, stamp: Stamp) -> None:
+        """Note a delivery that is about to be made; the caller holds the lock.
+
+        Raises:
+            SinkError: when it was not noted, so nothing may be delivered.
+        """
+        known = records.get(name)
+        try:
+            self._store(records, name, Record(delivered=known.delivered if known else None, pending=stamp))
+        except SinkUnverifiedError as error:
+            raise SinkError(str(error)) from None
+
+    def complete(self, records: Mapping[str, Record], name: str, stamp: Stamp) -> None:
+        """Note a delivery that was made; the caller still holds the lock.
+
+        Raises:
+            SinkUnverifiedError: when it was not noted, so the next run has to deliver again.
+        """
+        try:
+            self._store(records, name, Record(delivered=stamp))
+        except SinkError as error:
+            raise SinkUnverifiedError(str(error)) from None
+
+    def _store(self, records: Mapping[str, Record], name: str, record: Record) -> None:
+        entries = {key: _wire(value) for key, value in {**records, name: record}.items()}
+        text = json.dumps({"version": VERSION, "entries": entries}, indent=2, sort_keys=True)
+        self.file.replace(Secret(text + "\n"))
+
+
+class _DamagedError(Exception):
+    """Raised inside this module for a file that is JSON and not ours."""
+
+
+def _wire(record: Record) -> dict[str, object]:
+    stamps = {"delivered": record.delivered, "pending": record.pending}
+    return {state: _wire_stamp(stamp) for state, stamp in stamps.items() if stamp}
+
+
+def _wire_stamp(stamp: Stamp) -> dict[str, object]:
+    receipt = stamp.receipt
+    return {
+        "origin": receipt.origin,
+        "address": receipt.address,
+        "remote_id": receipt.remote_id,
+        "generation": receipt.generation,
+        "attempt": receipt.attempt,
+        "delivered_at": receipt.delivered_at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+        "fingerprint": stamp.fingerprint,
+    }
+
+
+def _parsed(text: str) -> dict[str, Record]:
+    document = _object(json.loads(text, object_pairs_hook=_unique), {"version", "entries"})
+    if document["version"] != VERSION:
+        msg = f"its version is not {VERSION}, so another release of this tool wrote it"
+        raise _DamagedError(msg)
+    entries = document["entries"]
+    if not isinstance(entries, dict):
+        msg = "`entries` is not an object"
+        raise _DamagedError(msg)
+    return {name: _record(value) for name, value in entries.items()}
+
+
+def _record(value: object) -> Record:
+    if not isinstance(value, dict) or not value or value.keys() - {"delivered", "pending"}:
+        msg = "an entry has unexpected members"
+        raise _DamagedError(msg)
+    return Record(**{state: _stamp(stamp) for state, stamp in value.items()})
+
+
+def _stamp(value: object) -> Stamp:
+    members = _object(value, _FIELDS)
+    numbers = {name: members.pop(name) for name in ("generation", "attempt")}
+    if any(type(number) is not int or number < 1 for number in numbers.values()) or not all(
+        isinstance(text, str) for text in members.values()
+    ):
+        msg = "a receipt has a member of the wrong type"
+        raise _DamagedError(msg)
+    fingerprint = members.pop("fingerprint")
+    delivered_at = datetime.fromisoformat(members.pop("delivered_at"))
+    if not _FINGERPRINT.fullmatch(fingerprint) or delivered_at.tzinfo is None:
+        msg = "a receipt has a fingerprint or a time of the wrong form"
+        raise _DamagedError(msg)
+    return Stamp(receipt=Receipt(**members, **numbers, delivered_at=delivered_at), fingerprint=fingerprint)
+
+
+def _object(value: object, names: set[str] | frozenset[str]) -> dict[str, Any]:
+    if not isinstance(value, dict) or value.keys() != names:
+        msg = f"an object does not have exactly the members {', '.join(sorted(names))}"
+        raise _DamagedError(msg)
+    return dict(value)
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        msg = "a name occurs twice in one object"
+        raise _DamagedError(msg)
+    return members
