@@ -1,0 +1,88 @@
+"""What one account's provider can be asked for, and the sentence for each thing that it cannot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from reconciler.core.fields import ENABLED, FIELDS, Kind
+from reconciler.manifest.inheritance import LIMIT_FIELDS
+from reconciler.manifest.resolve_settings import name_room
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from reconciler.core.fields import Spec
+    from reconciler.core.model import DesiredAccount, Lifecycle
+
+_CLEARS: Final = {name: field.clear for name, field in FIELDS.items() if field.clear is not None}
+_AMOUNTS: Final = frozenset(name for name, field in FIELDS.items() if field.kind is Kind.MONEY)
+_BYTES: Final = "bytes"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountRules:
+    """The checks of one account, with everything worked out that does not depend on the key.
+
+    Attributes:
+        account: the account.
+        settable: fields that a key of it may declare.
+        required: fields that every key must declare.
+        room: longest declared name, in the provider's unit.
+    """
+
+    account: DesiredAccount
+    settable: frozenset[str]
+    required: tuple[str, ...]
+    room: int
+
+    def spec_problems(self, spec: Spec) -> Iterator[tuple[str, str]]:
+        """Yield the field and the sentence for each field that the provider cannot deliver."""
+        can = self.account.capabilities
+        for name, value in spec.items():
+            if name not in self.settable:
+                yield name, "cannot be set at this account's provider; remove it"
+            elif name in _CLEARS and value == _CLEARS[name]:
+                if name not in can.clearable:
+                    yield name, "cannot be lifted at this account's provider; set a value or remove the field"
+            elif name in _AMOUNTS and isinstance(value, int) and value % can.money_quantum:
+                yield name, "has smaller steps than this account's provider keeps; round it"
+
+    def missing(self, spec: Spec) -> Iterator[str]:
+        """Yield the limits that the safety settings ask for and the key does not cap."""
+        for name in self.required:
+            field = LIMIT_FIELDS[name]
+            if field not in spec or spec[field] == _CLEARS[field]:
+                yield f"`{name}` is missing or unlimited, and `safety.require` asks for it; set it"
+
+    def name_problem(self, name: str) -> str | None:
+        """Return why a name does not fit, or None."""
+        unit = self.account.capabilities.name_unit
+        length = len(name.encode()) if unit == _BYTES else len(name)
+        if length <= self.room:
+            return None
+        return f"this name is {length} {unit} long, and this account takes {self.room}; shorten it"
+
+    def lifecycle_problems(self, lifecycle: Lifecycle) -> Iterator[tuple[str, str]]:
+        """Yield the field and the sentence for each step of a key's life that the provider cannot take."""
+        can = self.account.capabilities
+        if lifecycle.renamed_from is not None and not can.renames:
+            yield "renamed_from", "needs a provider that can rename keys; use `adopt` with the key's id"
+        if lifecycle.absent and not (can.toggles or can.deletes):
+            yield (
+                "state",
+                "cannot be `absent` at this account's provider: it neither disables nor deletes; use `present`",
+            )
+
+
+def rules_for(account: DesiredAccount, required: tuple[str, ...]) -> AccountRules:
+    """Return the rules of an account.
+
+    A key is born with the provider's smallest limits and gets the declared ones by an update, so only
+    what an update can set can be declared.
+    """
+    can = account.capabilities
+    settable = can.updatable | {ENABLED} if can.toggles else can.updatable
+    return AccountRules(
+        account=account, settable=settable, required=required, room=name_room(can, account.namespace)
+    )

@@ -1,0 +1,79 @@
+"""Credentials, read where the settings say and at the moment they are needed."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Never
+
+from reconciler.core.secret import Secret
+from reconciler.errors import ManifestError, Problem
+from reconciler.manifest.source_files import display_name, read_regular
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from reconciler.core.model import SourceMark
+    from reconciler.manifest.settings import SecretSource
+
+LEAST: Final = 8
+MOST: Final = 4096
+
+_VISIBLE: Final = re.compile(f"[!-~]{{{LEAST},{MOST}}}")
+
+
+def read_secret(source: SecretSource, environ: Mapping[str, str]) -> Secret:
+    """Return a credential: 8 to 4096 visible ASCII characters, blanks around them taken off.
+
+    Args:
+        source: where it is.
+        environ: the environment variables.
+
+    Raises:
+        ManifestError: when it is missing, empty, of another form, or in a file that everyone can read;
+            the message never holds any of it.
+    """
+    return Secret(_text(source, environ))
+
+
+def read_salt(source: SecretSource, environ: Mapping[str, str]) -> bytes:
+    """Return the key of the idempotency keys; the arguments and errors are those of `read_secret`."""
+    return _text(source, environ).encode("ascii")
+
+
+def _text(source: SecretSource, environ: Mapping[str, str]) -> str:
+    if source.env is not None:
+        where = f"the environment variable `{source.env}`"
+        text = environ.get(source.env, "").strip()
+        remedy = "is not set or empty; set it where this command runs"
+    else:
+        where = "the file of this credential"
+        text = _file_text(source).strip()
+        remedy = "is empty; write the credential into it"
+    if not text:
+        _stop(source.mark, f"{where} {remedy}")
+    if not _VISIBLE.fullmatch(text):
+        what = f"{LEAST} to {MOST} visible ASCII characters without blanks or line breaks between"
+        _stop(source.mark, f"{where} does not hold {what}; copy the credential again")
+    return text
+
+
+def _file_text(source: SecretSource) -> str:
+    path = source.file
+    if path is None:
+        _stop(source.mark, "the credential has no source; write {env: VARIABLE} or {file: PATH}")
+    shown = display_name(path)
+    try:
+        # Mounted credentials are links, and the open itself follows none.
+        real = Path(os.path.realpath(path, strict=True))
+        return read_regular(real, MOST + 2, private=True).decode("ascii", "replace")
+    except OSError as error:
+        _stop(source.mark, f"{shown} cannot be read ({error.strerror}); check the path and its permissions")
+    except ValueError as error:
+        _stop(source.mark, f"{shown} {error}; put only the credential into a plain file")
+
+
+def _stop(mark: SourceMark, message: str) -> Never:
+    problem = Problem(file=mark.file, line=mark.line, column=mark.column, message=message)
+    raise ManifestError([problem]) from None

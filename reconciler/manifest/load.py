@@ -1,0 +1,135 @@
+"""The door to the manifest: from the settings' path to settings and desired state, or every problem."""
+
+from __future__ import annotations
+
+import gc
+import os
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from reconciler.core.model import DesiredState
+from reconciler.errors import ManifestError
+from reconciler.manifest.account_rules import rules_for
+from reconciler.manifest.complaints import problems_of
+from reconciler.manifest.declarations_digest import declarations_digest
+from reconciler.manifest.key_files import find_key_files
+from reconciler.manifest.resolve_keys import KeyFileSource, KeyResolver
+from reconciler.manifest.resolve_settings import SettingsSource, resolve_settings
+from reconciler.manifest.settings import Manifest
+from reconciler.manifest.source_files import SourceFile, display_name, read_inside
+from reconciler.manifest.source_text import decode
+from reconciler.manifest.tree import parse
+from reconciler.manifest.wire_keys import FIELD_NAMES as KEY_FIELDS
+from reconciler.manifest.wire_keys import KEY_FILE
+from reconciler.manifest.wire_settings import DEFAULT_FILE_MB, SETTINGS_FILE
+from reconciler.manifest.wire_settings import FIELD_NAMES as SETTINGS_FIELDS
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+
+    from pydantic import TypeAdapter
+
+    from reconciler.errors import Problem
+    from reconciler.manifest.settings import ProviderKind
+    from reconciler.manifest.tree import MarkedMapping
+    from reconciler.manifest.wire_settings import SettingsFile
+
+
+def load_manifest(path: Path, *, kinds: Mapping[str, ProviderKind]) -> Manifest:
+    """Read, check and resolve the settings and every key file that they name; no secret is read.
+
+    Args:
+        path: of the settings file; problems name files the way this path does.
+        kinds: every provider of this release by name.
+
+    Raises:
+        ManifestError: with every problem of every file, sorted by place.
+    """
+    with collection_paused():
+        return _Loader(path, kinds).load()
+
+
+@contextmanager
+def collection_paused() -> Iterator[None]:
+    """Hold cyclic garbage collection: a tree has no cycles, and scanning it takes longer than building it."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+class _Loader:
+    """One load, with the problems found so far."""
+
+    def __init__(self, path: Path, kinds: Mapping[str, ProviderKind]) -> None:
+        self._path = path
+        self._kinds = kinds
+        self._root = Path(os.path.realpath(path.parent))
+        self._problems: list[Problem] = []
+
+    def load(self) -> Manifest:
+        file = SourceFile(path=self._path, shown=display_name(self._path))
+        tree = self._tree(file, DEFAULT_FILE_MB)
+        wire: SettingsFile | None = self._validated(SETTINGS_FILE, tree, file, SETTINGS_FIELDS)
+        files, problems = find_key_files(file, tree)
+        self._problems += problems
+        if wire is None:
+            # The key files are still looked at, so that one run shows the problems of all files.
+            for _ in self._key_sources(files, DEFAULT_FILE_MB):
+                pass
+            raise ManifestError(self._problems)
+        source = SettingsSource(path=self._path, root=self._root, shown=file.shown, tree=tree, wire=wire)
+        return self._resolved(source, files)
+
+    def _resolved(self, source: SettingsSource, files: list[SourceFile]) -> Manifest:
+        settings, accounts, problems = resolve_settings(source, self._kinds)
+        require = settings.safety.require
+        resolver = KeyResolver(
+            {label: rules_for(account, require) for label, account in accounts.items()},
+            source.wire.accounts,
+            {name: sink.type for name, sink in settings.sinks.items()},
+        )
+        for key_file in self._key_sources(files, source.wire.max_file_mb):
+            resolver.add(key_file)
+        keys = resolver.finish()
+        problems += [*self._problems, *resolver.problems]
+        if problems:
+            raise ManifestError(problems)
+        desired = DesiredState(
+            accounts=accounts,
+            keys=keys,
+            limits=settings.safety,
+            settings_digest=settings.digest,
+            declarations_digest=declarations_digest(keys),
+        )
+        return Manifest(settings=settings, desired=desired)
+
+    def _key_sources(self, files: list[SourceFile], most_mb: int) -> Iterator[KeyFileSource]:
+        """Yield the valid key files one by one, so that no two trees are held at a time."""
+        for file in files:
+            try:
+                tree = self._tree(file, most_mb)
+            except ManifestError as error:
+                self._problems += error.problems
+                continue
+            wire = self._validated(KEY_FILE, tree, file, KEY_FIELDS)
+            if wire is not None:
+                yield KeyFileSource(shown=file.shown, tree=tree, wire=wire)
+
+    def _tree(self, file: SourceFile, most_mb: int) -> MarkedMapping:
+        return parse(decode(read_inside(file, self._root, most_mb=most_mb), file.shown), file.shown)
+
+    def _validated(
+        self, shape: TypeAdapter[Any], tree: MarkedMapping, file: SourceFile, known: Collection[str]
+    ) -> Any:
+        try:
+            return shape.validate_python(tree)
+        except ValidationError as error:
+            self._problems += problems_of(error, tree, file.shown, known=known, providers=self._kinds)
+            return None

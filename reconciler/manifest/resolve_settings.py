@@ -1,0 +1,193 @@
+"""The settings file to `Settings` and the accounts of the desired state, with everything checked."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from reconciler.core.model import DesiredAccount, RateLimits, SafetyLimits, SourceMark, Undeclared
+from reconciler.core.plan_document import safety_document, sha256
+from reconciler.errors import Problem
+from reconciler.manifest.places import origin_of
+from reconciler.manifest.settings import AccountSettings, SecretSource, Settings, SinkSettings
+from reconciler.manifest.tree import locate
+from reconciler.manifest.wire_settings import DotenvFields, JsonFields
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from reconciler.core.model import Capabilities
+    from reconciler.manifest.places import Source
+    from reconciler.manifest.settings import ProviderKind
+    from reconciler.manifest.tree import MarkedMapping
+    from reconciler.manifest.wire_settings import AccountFields, SettingsFile, SinkFields
+
+ROOM: Final = len("~99.9")
+"""How much of a remote name stays free for the generation and the attempt."""
+
+_PATHS: Final = frozenset({"path", "receipts"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingsSource:
+    """The settings file in all its forms.
+
+    Attributes:
+        path: as the user named it.
+        root: real path of its directory.
+        shown: the name to show in problems.
+        tree: with marks.
+        wire: validated.
+    """
+
+    path: Path
+    root: Path
+    shown: str
+    tree: MarkedMapping
+    wire: SettingsFile
+
+    def mark(self, *path: object) -> SourceMark:
+        """Return the place of something in the file."""
+        line, column = locate(self.tree, path)
+        return SourceMark(file=self.shown, line=line, column=column)
+
+    def problem(self, message: str, *path: object) -> Problem:
+        """Return a problem at a place in the file."""
+        line, column = locate(self.tree, path)
+        return Problem(file=self.shown, line=line, column=column, message=message)
+
+
+def resolve_settings(
+    source: SettingsSource, kinds: Mapping[str, ProviderKind]
+) -> tuple[Settings, dict[str, DesiredAccount], list[Problem]]:
+    """Return the settings, the accounts and what is wrong; an account with a problem is left out."""
+    problems = _sink_problems(source)
+    accounts: dict[str, AccountSettings] = {}
+    desired: dict[str, DesiredAccount] = {}
+    for label, wire in source.wire.accounts.items():
+        kind = kinds.get(wire.provider)
+        found = _account_problems(source, label, wire, kind, kinds)
+        problems += found
+        if kind is None or found:
+            continue
+        account = _account(source, label, wire, kind)
+        accounts[label] = account
+        desired[label] = DesiredAccount(
+            label=label,
+            provider=account.provider,
+            origin=origin_of(account.base_url),
+            namespace=account.namespace,
+            undeclared=account.undeclared,
+            capabilities=kind.capabilities,
+        )
+    wire_salt = source.wire.salt
+    limits = _safety(source.wire)
+    settings = Settings(
+        path=source.path,
+        root=source.root,
+        accounts=accounts,
+        sinks={name: _sink(source, name, wire) for name, wire in source.wire.sinks.items()},
+        safety=limits,
+        salt=None if wire_salt is None else _secret_source(source, wire_salt, "salt"),
+        digest=_digest(source.wire, accounts, limits),
+    )
+    return settings, desired, problems
+
+
+def _account_problems(
+    source: SettingsSource,
+    label: str,
+    wire: AccountFields,
+    kind: ProviderKind | None,
+    kinds: Mapping[str, ProviderKind],
+) -> list[Problem]:
+    at = ("accounts", label)
+    if kind is None:
+        message = (
+            f"`provider` names no provider of this release; the providers are: {', '.join(sorted(kinds))}"
+        )
+        return [source.problem(message, *at, "provider")]
+    found = []
+    if wire.base_url is None and kind.default_base_url is None:
+        found.append(source.problem("`base_url` is missing; this provider has no address of its own", *at))
+    can = kind.capabilities
+    lacking = _lacking(wire.undeclared, can)
+    if lacking:
+        message = f"this provider cannot {lacking} keys; use `undeclared: report` or `ignore`"
+        found.append(source.problem(message, *at, "undeclared"))
+    if name_room(can, wire.namespace) < 1:
+        message = (
+            f"`namespace` leaves no room for a name: the provider takes {can.name_limit} {can.name_unit}"
+        )
+        found.append(source.problem(f"{message}; shorten it", *at, "namespace"))
+    return found
+
+
+def _lacking(undeclared: str, can: Capabilities) -> str | None:
+    if undeclared == Undeclared.DELETE and not can.deletes:
+        return "delete"
+    return "disable" if undeclared == Undeclared.DISABLE and not can.toggles else None
+
+
+def name_room(can: Capabilities, namespace: str | None) -> int:
+    """Return how long a declared name may be, in the provider's unit."""
+    return can.name_limit - ROOM - (len(namespace) + 1 if namespace else 0)
+
+
+def _account(source: SettingsSource, label: str, wire: AccountFields, kind: ProviderKind) -> AccountSettings:
+    asked, documented = wire.rate_limits, kind.capabilities.rate_limits
+    return AccountSettings(
+        label=label,
+        provider=wire.provider,
+        base_url=wire.base_url or kind.default_base_url or "",
+        token=_secret_source(source, wire.token, "accounts", label, "token"),
+        namespace=wire.namespace,
+        undeclared=Undeclared(wire.undeclared),
+        rate_limits=RateLimits(
+            requests_per_minute=asked.requests_per_minute or documented.requests_per_minute,
+            requests_per_day=asked.requests_per_day or documented.requests_per_day,
+            creates_per_hour=asked.creates_per_hour or documented.creates_per_hour,
+        ),
+        mark=source.mark("accounts", label),
+    )
+
+
+def _secret_source(source: SettingsSource, wire: Source, *path: object) -> SecretSource:
+    file = None if wire.file is None else source.root / wire.file
+    return SecretSource(env=wire.env, file=file, mark=source.mark(*path))
+
+
+def _sink(source: SettingsSource, name: str, wire: SinkFields) -> SinkSettings:
+    options: dict[str, Any] = {}
+    for option, value in wire:
+        if option in _PATHS:
+            options[option] = source.root / value
+        elif option != "type":
+            options[option] = tuple(value) if isinstance(value, list) else value
+    return SinkSettings(name=name, type=wire.type, options=options, mark=source.mark("sinks", name))
+
+
+def _sink_problems(source: SettingsSource) -> list[Problem]:
+    found = []
+    owners: dict[str, str] = {}
+    for name, wire in source.wire.sinks.items():
+        path = wire.path if isinstance(wire, DotenvFields | JsonFields) else wire.receipts
+        other = owners.setdefault(os.path.normpath(source.root / path), name)
+        if other != name:
+            message = f"this sink and `{other}` write the same file; give each its own"
+            found.append(source.problem(message, "sinks", name))
+    return found
+
+
+def _safety(wire: SettingsFile) -> SafetyLimits:
+    return SafetyLimits(**{**dict(wire.safety), "require": tuple(sorted(set(wire.safety.require)))})
+
+
+def _digest(wire: SettingsFile, accounts: Mapping[str, AccountSettings], limits: SafetyLimits) -> str:
+    """Return the digest of what the settings mean; paths are as written, so that every machine agrees."""
+    written = wire.model_dump(mode="json", include={"accounts", "sinks", "salt"})
+    for label, account in accounts.items():
+        written["accounts"][label]["base_url"] = account.base_url
+    return sha256({**written, "safety": safety_document(limits)})

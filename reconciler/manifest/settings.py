@@ -1,0 +1,82 @@
+"""The settings as the program uses them: where accounts and sinks are, and never a secret's value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from reconciler.core.model import (
+        Capabilities,
+        DesiredState,
+        RateLimits,
+        SafetyLimits,
+        SourceMark,
+        Undeclared,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderKind:
+    """What the manifest must know of a provider to check what is declared for it."""
+
+    capabilities: Capabilities
+    default_base_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecretSource:
+    """Where a credential is read from when it is needed: an environment variable or a file."""
+
+    env: str | None = None
+    file: Path | None = None
+    mark: SourceMark
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountSettings:
+    """How to reach one account."""
+
+    label: str
+    provider: str
+    base_url: str
+    token: SecretSource
+    namespace: str | None
+    undeclared: Undeclared
+    rate_limits: RateLimits
+    options: Mapping[str, object] = field(default_factory=dict)
+    mark: SourceMark
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SinkSettings:
+    """One configured sink; `options` are its type's own, already validated, paths made absolute."""
+
+    name: str
+    type: str
+    options: Mapping[str, object]
+    mark: SourceMark
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything in the settings file."""
+
+    path: Path
+    root: Path
+    accounts: Mapping[str, AccountSettings]
+    sinks: Mapping[str, SinkSettings]
+    safety: SafetyLimits
+    salt: SecretSource | None
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """The settings and the desired state that the key files declare."""
+
+    settings: Settings
+    desired: DesiredState
