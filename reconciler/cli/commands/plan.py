@@ -1,0 +1,52 @@
+"""`reconciler plan`: what an apply would do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.cli.options import formats, scoped
+from reconciler.cli.planning import fresh_plan, shown
+from reconciler.cli.result_file import write_result_file
+from reconciler.cli.session import pass_session
+from reconciler.cli.terminal import explain, write_result
+from reconciler.errors import ExitCode
+
+if TYPE_CHECKING:
+    from reconciler.cli.session import Session
+
+
+@click.command("plan", short_help="Show what apply would do; reads only.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Save the plan for `apply`; no secret is in it.",
+)
+@formats("text", "json", "markdown", "html")
+@click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when there is something to do.")
+@scoped
+@pass_session
+def command(
+    session: Session,
+    *,
+    output: Path | None,
+    form: str,
+    detailed_exitcode: bool,
+    accounts: tuple[str, ...],
+    keys: tuple[str, ...],
+) -> ExitCode:
+    """Show what apply would do.
+
+    Only GET requests are sent. The digest at the end stands for exactly this plan: hand it, or the file
+    saved with -o, to `apply`.
+    """
+    plan = fresh_plan(session, accounts=accounts, keys=keys)
+    if output is not None:
+        write_result_file(output, shown(plan, "json", session.stdout))
+    write_result(shown(plan, form, session.stdout))
+    if output is not None:
+        explain(f"saved; apply exactly this with: reconciler apply {output}\n")
+    return ExitCode.CHANGES if detailed_exitcode and plan.actions else ExitCode.OK

@@ -1,0 +1,64 @@
+"""What `plan` and `drift` share: read everything, compare, and say it in one of four formats."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from reconciler.cli.clock import SystemClock
+from reconciler.cli.options import scope_of
+from reconciler.cli.progress import StderrProgress
+from reconciler.cli.signals import quit_at_once
+from reconciler.cli.wiring import collection_paused, load, opened
+
+if TYPE_CHECKING:
+    from reconciler.cli.session import Session
+    from reconciler.cli.terminal import Look
+    from reconciler.core.plan import Plan
+
+_LOG = logging.getLogger("reconciler.plan")
+
+
+def fresh_plan(session: Session, *, accounts: tuple[str, ...], keys: tuple[str, ...]) -> Plan:
+    """Return the plan for the world as it is now; the transport refuses anything but GET.
+
+    Args:
+        session: the global options.
+        accounts: labels to look at; none means all.
+        keys: patterns of declared names; none means all.
+    """
+    from reconciler.app.usecases import make_plan
+
+    quit_at_once()
+    clock = SystemClock()
+    progress = StderrProgress(stream=sys.stderr, look=session.stderr, clock=clock)
+    with collection_paused(), closing(progress):
+        manifest = load(session)
+        scope = scope_of(manifest.desired, accounts=accounts, keys=keys)
+        labels = scope.accounts or tuple(manifest.desired.accounts)
+        with opened(manifest, labels, clock=clock, progress=progress, writable=False) as world:
+            observed = world.observe()
+            for label, listing in observed.listings.items():
+                _LOG.info("%s: %d keys at the provider", label, len(listing.keys))
+            return make_plan(world, observed, scope=scope)
+
+
+def shown(plan: Plan, form: str, look: Look) -> str:
+    """Return a plan in one of the formats of `--format`."""
+    if form == "json":
+        from reconciler.render import json
+
+        return json.render_plan(plan)
+    if form == "markdown":
+        from reconciler.render import markdown
+
+        return markdown.render_plan(plan)
+    if form == "html":
+        from reconciler.render import html
+
+        return html.render_plan(plan)
+    from reconciler.render import text
+
+    return text.render_plan(plan, width=look.width, color=look.color, ascii_only=look.ascii_only)

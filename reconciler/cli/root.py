@@ -1,0 +1,86 @@
+"""The root command: global options, and subcommands that are imported only when they run."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+from click.shell_completion import CompletionItem
+
+from reconciler.cli.session import Session
+from reconciler.cli.version import TOOL
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+COMMANDS: Final[Mapping[str, str]] = {
+    "init": "Write a starter set: settings, a key file, workflows.",
+    "validate": "Check settings and key files, offline.",
+    "plan": "Show what apply would do; reads only.",
+    "apply": "Do what was reviewed.",
+    "drift": "Exit with 2 when keys are not as declared; reads only.",
+    "schema": "Print a JSON Schema for editors and other programs.",
+    "sandbox": "Serve a local simulator of the provider.",
+    "demo": "Show the whole story against the sandbox.",
+}
+"""Short helps by name, so that listing the commands imports none of them."""
+
+
+class LazyGroup(click.Group):
+    """A group whose commands live in one module each under `reconciler.cli.commands`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names, in the order of use."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the module of a command."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        command = import_module(f"reconciler.cli.commands.{cmd_name}").command
+        return command if isinstance(command, click.Command) else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands without importing them."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete names without importing them."""
+        own = [
+            CompletionItem(name, help=text) for name, text in COMMANDS.items() if name.startswith(incomplete)
+        ]
+        return own + click.Command.shell_complete(self, ctx, incomplete)
+
+
+def _version(ctx: click.Context, _: click.Parameter, value: object) -> None:
+    if value and not ctx.resilient_parsing:
+        click.echo(TOOL)
+        ctx.exit()
+
+
+@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--config",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=Path("reconciler.yaml"),
+    show_default=True,
+    help="The settings file.",
+)
+@click.option("--no-color", is_flag=True, help="No colours, not even on a terminal.")
+@click.option("-v", "--verbose", count=True, help="Log what happens to stderr; -vv logs more.")
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Print the version."
+)
+@click.pass_context
+def root(ctx: click.Context, config: Path, *, no_color: bool, verbose: int) -> None:
+    """LLM gateway API keys as code: declare them in Git, review the plan, apply it on merge."""
+    from reconciler.cli.logs import set_up_logging
+
+    set_up_logging(verbose)
+    ctx.obj = Session(config=config, no_color=no_color)
