@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.app.outcomes import from_error, unverified
 from reconciler.app.row_writes import settle
+from reconciler.core.fields import ENABLED
 from reconciler.core.identity import Incarnation
 from reconciler.core.model import Receipt
 from reconciler.core.report import Outcome, Status
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from reconciler.app.minting import Held, Mint
+    from reconciler.core.fields import Spec
     from reconciler.core.model import DesiredKey, ObservedKey
     from reconciler.core.plan import Action
     from reconciler.core.resolution import Resolution, Row
@@ -53,8 +55,10 @@ class Birth:
         try:
             for orphan in found.orphans:
                 self.mint.condemn(orphan.key)
-            row = found.current.key if found.current and found.in_custody else self._deliver_first(found)
-            return self._activate(row)
+            if found.current is not None and found.in_custody:
+                return self._activate(found.current.key, self.key.spec)
+            # A provider may make keys that are off, or replay one that was condemned and is now delivered.
+            return self._activate(self._deliver_first(found), {ENABLED: True, **self.key.spec})
         except ReconcilerError as error:
             self.error = error
             return from_error(
@@ -134,10 +138,10 @@ class Birth:
             "mend the sink and run again"
         )
 
-    def _activate(self, row: ObservedKey) -> Outcome:
+    def _activate(self, row: ObservedKey, wanted: Spec) -> Outcome:
         """Bring the key from the floor to its declared spec."""
         self._id = row.id
-        settled = settle(self.mint.provider, self.mint.clock, row, self.key.spec)
+        settled = settle(self.mint.provider, self.mint.clock, row, wanted)
         return Outcome(
             action=self.action,
             status=Status.DONE,

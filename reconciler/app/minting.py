@@ -123,8 +123,13 @@ class Mint:
                 self.clock.sleep(seconds)
                 try:
                     return self.provider.create_key(request)
-                except OutcomeUnknownError as again:
-                    error = again
+                except (SecretLostError, HostileAnswerError):
+                    raise
+                except OutcomeUnknownError:
+                    continue
+                except ReconcilerError:
+                    # Nothing is known of the first create, whatever stopped this one.
+                    break
             raise error
         for row in self._new_rows(request):
             return Minted(key_id=row.id, secret=None)
@@ -142,10 +147,6 @@ class Mint:
             self.condemn(row)
             msg = f"the provider does not show {request.name} as the name of {row.id}, which is now disabled"
             raise HostileAnswerError(msg)
-        if not row.live:
-            # A list may hide keys that are off: this is an attempt that was condemned before.
-            msg = f"{row.id} was minted before and is disabled"
-            raise SecretLostError(msg, key_id=row.id)
         if minted.secret is not None:
             return Held(key=row, secret=minted.secret, warnings=minted.warnings)
         if not self.account.capabilities.reveals:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final
@@ -22,13 +22,13 @@ from reconciler.core.plan import (
     Undeclared,
     in_order,
 )
-from reconciler.core.resolution import governed_rows
+from reconciler.core.resolution import governed_rows, is_unborn
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
-    from reconciler.core.model import DesiredAccount, DesiredKey, DesiredState, ObservedState
+    from reconciler.core.model import DesiredAccount, DesiredKey, DesiredState, Listing, ObservedState
     from reconciler.core.plan import Action
     from reconciler.core.resolution import Row
 
@@ -134,6 +134,8 @@ def _account(
 ) -> _AccountPlan:
     listing = observed.listings[account.label]
     rows = governed_rows(account, keys, listing)
+    if listing.creates_refused and not _may_hide_ours(account, listing, rows):
+        listing = replace(listing, creates_refused=None)
     actions: list[Action] = []
     looked_at = 0
     changed: set[str] = set()
@@ -159,6 +161,19 @@ def _account(
         warnings=[*listing.warnings, *_warnings(account, actions, keys, rows)],
         existing=sum(row.key.live for group in rows.values() for row in group),
         unchanged=looked_at - len(changed),
+    )
+
+
+def _may_hide_ours(account: DesiredAccount, listing: Listing, rows: dict[str, list[Row]]) -> bool:
+    """Tell whether a row without a name of ours can be a create of ours that was never delivered."""
+    governed = {row.key.id for group in rows.values() for row in group}
+    floor = account.capabilities.floor
+    # A limit that is not shown rules nothing out, unlike a limit that is and differs.
+    return any(
+        key.id not in governed
+        and not key.foreign
+        and is_unborn(replace(key, spec={**floor, **key.spec}), floor)
+        for key in listing.keys
     )
 
 

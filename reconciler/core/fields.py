@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
-from typing import Final, assert_never
+from typing import Final
 
 Value = bool | int | str | tuple[str, ...]
 """Money as integer micro-USD, instants as `YYYY-MM-DDTHH:MM:SSZ`, sets as sorted tuples."""
@@ -122,28 +122,20 @@ def direction(before: Spec, after: Spec) -> Direction:
 
 
 def _direction(name: str, before: Value, after: Value) -> Direction:
-    kind = kind_of(name)
-    if kind is Kind.TEXT:
+    if kind_of(name) is Kind.TEXT:
         return Direction.NEUTRAL
-    return Direction.NARROWS if _covers(name, kind, before, after) else Direction.WIDENS
+    return Direction.NARROWS if _covers(FIELDS[name].clear, before, after) else Direction.WIDENS
 
 
-def _covers(name: str, kind: Kind, wide: Value, narrow: Value) -> bool:
+def _covers(clear: str | None, wide: Value, narrow: Value) -> bool:
     """Tell whether everything that `narrow` allows is allowed by `wide` too."""
-    clear = FIELDS[name].clear
     if clear in (wide, narrow):
         return wide == clear
-    match kind:
-        case Kind.NAMES:
-            return isinstance(wide, tuple) and isinstance(narrow, tuple) and set(narrow) <= set(wide)
-        case Kind.INSTANT:
-            return str(narrow) <= str(wide)
-        case Kind.SWITCH | Kind.MONEY | Kind.COUNT:
-            return isinstance(wide, int) and isinstance(narrow, int) and narrow <= wide
-        case Kind.TEXT:
-            return False
-        case _:
-            assert_never(kind)
+    if isinstance(wide, tuple) and isinstance(narrow, tuple):
+        return set(narrow) <= set(wide)
+    if isinstance(wide, str) and isinstance(narrow, str):
+        return narrow <= wide
+    return isinstance(wide, int) and isinstance(narrow, int) and narrow <= wide
 
 
 def to_document(spec: Spec) -> dict[str, object]:

@@ -194,10 +194,7 @@ def _recover(
         return [_on_row(key, row, Operation.DELIVER, Reason.UNBORN, note=note, before=before, after=key.spec)]
     if account.capabilities.reveals:
         # The delivery leaves the key as it is: what differs is planned, counted and protected as ever.
-        return [
-            _on_row(key, row, Operation.DELIVER, Reason.CUSTODY, before=before, after=before),
-            *_settle(key, row),
-        ]
+        return [_on_row(key, row, Operation.DELIVER, Reason.CUSTODY, before=before), *_settle(key, row)]
     note = f"somebody may be using it and {account.provider} shows no secret twice; {_REMEDIES}"
     actions = [_blocked(key, row, Reason.CUSTODY, note)]
     if key.spec.get(ENABLED) is False and row.key.live:

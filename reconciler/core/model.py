@@ -216,7 +216,8 @@ class Listing:
     Attributes:
         keys: every row.
         warnings: what the reader of the plan should know about the list.
-        creates_refused: why no key may be minted on this account; None when one may.
+        creates_refused: why a key minted now might not be recognised later; no key is minted then as
+            long as an unrecognised row could be one of ours. None where the list shows names.
     """
 
     keys: tuple[ObservedKey, ...]

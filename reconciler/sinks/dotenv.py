@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from reconciler.core.secret import Secret
-from reconciler.sinks.file_sink import FileSink
+from reconciler.sinks._file_sink import FileSink
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from reconciler.sinks.file_sink import Document
+    from reconciler.sinks._file_sink import Document
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # Characters that mean the same, unquoted, to a shell, to `docker --env-file` and to every dotenv library.
@@ -31,15 +31,13 @@ _UNQUOTED: Final = re.compile(r"(?:(?![ \t]+(?:#|\r?$))[^\r\n])*", re.MULTILINE)
 _REST: Final = re.compile(r"[ \t]*(?:#[^\n]*)?\r?$", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Assignment:
-    """Where in the text a name is set; a value that is put together from parts is not shown."""
+class _Assignment(NamedTuple):
+    """Where in the text a name is set, and where its value is; no plaintext, and cheap in large files."""
 
     name: str
-    line: int
     start: int
     end: int
-    value: Secret | None
+    value: slice | None
 
 
 class _Document:
@@ -54,14 +52,15 @@ class _Document:
         return name in self._assignments
 
     def problem(self, name: str) -> str | None:
-        lines = [str(assignment.line) for assignment in self._assignments[name]]
-        if len(lines) == 1:
+        if len(self._assignments[name]) == 1:
             return None
+        lines = [str(_line(self._text, assignment.start)) for assignment in self._assignments[name]]
         return f"entry {name}: lines {', '.join(lines)} all set it; keep one of them"
 
     def value(self, name: str) -> Secret | None:
         found = self._assignments.get(name, [])
-        return found[0].value if len(found) == 1 else None
+        place = found[0].value if len(found) == 1 else None
+        return Secret(self._text.reveal()[place]) if place else None
 
     def with_value(self, name: str, secret: Secret) -> Secret:
         text = self._text.reveal()
@@ -123,28 +122,19 @@ def _assignments(content: Secret) -> list[_Assignment] | int:
     """Return every assignment, or the number of the line whose quote is not closed."""
     text = content.reveal()
     assignments = []
-    position, line = 0, 1
+    position = 0
     while position < len(text):
         end = position
         found = _ASSIGNMENT.match(text, position)
         if found:
             value = _value(text, found.end())
             if value is None:
-                return line
+                return _line(content, position)
             known = _REST.match(text, value.end())
             end = value.end() if known else _line_end(text, value.end())
-            assignments.append(
-                _Assignment(
-                    name=found["name"],
-                    line=line,
-                    start=found.end("name"),
-                    end=end,
-                    value=Secret(_unquoted(value)) if known else None,
-                )
-            )
-        following = (text.find("\n", end) + 1) or len(text)
-        line += text.count("\n", position, following)
-        position = following
+            place = _inside(value) if known else None
+            assignments.append(_Assignment(found["name"], found.end("name"), end, place))
+        position = (text.find("\n", end) + 1) or len(text)
     return assignments
 
 
@@ -154,9 +144,13 @@ def _value(text: str, position: int) -> re.Match[str] | None:
     return _UNQUOTED.match(text, position)
 
 
-def _unquoted(value: re.Match[str]) -> str:
+def _inside(value: re.Match[str]) -> slice:
     quotes = 0 if value.re is _UNQUOTED else len(value["triple"] or value["quote"])
-    return value[0][quotes : len(value[0]) - quotes]
+    return slice(value.start() + quotes, value.end() - quotes)
+
+
+def _line(text: Secret, position: int) -> int:
+    return text.reveal().count("\n", 0, position) + 1
 
 
 def _line_end(text: str, position: int) -> int:

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
 from reconciler.errors import SinkError, SinkRefusedError, SinkUnverifiedError
-from reconciler.sinks.child_process import run
-from reconciler.sinks.receipts import ReceiptsFile, Stamp, refusal
-from reconciler.sinks.redaction import presentable
+from reconciler.sinks._child_process import run
+from reconciler.sinks._receipts import ReceiptsFile, Stamp, refusal
+from reconciler.sinks._redaction import presentable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from reconciler.core.model import Receipt
     from reconciler.core.secret import Secret
     from reconciler.ports.sink import Entry
-    from reconciler.sinks.receipts import Record
+    from reconciler.sinks._receipts import Record
 
 DEFAULT_TIMEOUT: Final = timedelta(seconds=30)
 CONTEXT_VARIABLE: Final = "RECONCILER_SINK_CONTEXT"

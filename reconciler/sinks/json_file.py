@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Never
 
 from reconciler.core.secret import Secret
-from reconciler.sinks.file_sink import FileSink
+from reconciler.sinks._file_sink import FileSink
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from reconciler.sinks.file_sink import Document
+    from reconciler.sinks._file_sink import Document
 
 _SPACE: Final = frozenset(" \t\r\n")
 

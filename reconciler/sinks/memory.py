@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.core.secret import Secret
 from reconciler.errors import SinkRefusedError, SinkUnverifiedError
-from reconciler.sinks.receipts import Record, Stamp, refusal
+from reconciler.sinks._receipts import Record, Stamp, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

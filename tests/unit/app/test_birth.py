@@ -103,6 +103,24 @@ def test_an_answer_that_stays_lost_mints_nothing_new_in_this_run() -> None:
     assert_born(stage, "k1")
 
 
+def test_a_replay_that_cannot_be_sent_leaves_the_outcome_unknown() -> None:
+    """A network that is gone after the first create does not turn it into "nothing was executed"."""
+    stage = born()
+    seen = 0
+
+    def break_down(call: MemoryCall) -> None:
+        nonlocal seen
+        if call.method == "create_key":
+            seen += 1
+            if seen > 1:
+                message = "no network; run again"
+                raise ProviderUnavailableError(message)
+
+    stage.server.before = break_down
+    stage.on("create_key", OutcomeUnknownError("timeout; run again"), after=True)
+    assert only(stage).status is Status.UNKNOWN
+
+
 def test_a_lost_answer_without_idempotency_is_found_in_the_list_and_revealed() -> None:
     """Where creates return nothing, the new row is the one of that name that was not there before."""
     stage = born(CLASS_D)
@@ -302,14 +320,14 @@ def test_a_failed_delivery_disables_the_new_key() -> None:
     assert_born(stage, "k2")
 
 
-def test_a_condemned_attempt_that_the_list_hides_is_not_revived() -> None:
-    """Where disabled keys are not listed, the replay names the condemned row; the next attempt is minted."""
+def test_a_condemned_attempt_that_the_list_hides_is_delivered_after_all() -> None:
+    """Where disabled keys are not listed, the replay brings the condemned row back with its secret."""
     stage = born()
     stage.sinks["local"].before = failing(Step.PUT, SinkError("the disk is full; make room"))
     assert only(stage).status is Status.CUSTODY
     stage.server.hides_disabled = True
     assert only(stage).status is Status.DONE
-    assert_born(stage, "k2")
+    assert_born(stage, "k1")
 
 
 def test_a_failed_delivery_that_cannot_be_rolled_back_says_so() -> None:

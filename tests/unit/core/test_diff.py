@@ -371,6 +371,32 @@ def test_fields_that_cannot_be_watched_are_told_once() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("nameless", "refused"),
+    [
+        (None, False),
+        (row("9", None), False),
+        (row("9", None, FLOOR, used=1), False),
+        (row("9", None, FLOOR, used=0, unused=False), False),
+        (row("9", None, FLOOR, used=0, foreign=True), False),
+        (row("9", None, FLOOR, used=0), True),
+        (row("9", None, FLOOR, used=None), True),
+        (row("9", None, FLOOR, used=0, enabled=False), True),
+        (row("9", None, {}, used=None), True),
+        (row("9", None, usd(daily=1), used=0), True),
+        (row("9", None, usd(daily=2), used=None), False),
+        (row("9", "what somebody wrote", FLOOR, used=0), True),
+    ],
+)
+def test_where_names_are_not_shown_a_possible_orphan_stops_minting(
+    nameless: ObservedKey | None, *, refused: bool
+) -> None:
+    """A row that could be our undelivered create, and that nothing identifies, must not be minted again."""
+    rows = [] if nameless is None else [nameless]
+    plan = plan_for(desired(key()), observed(*rows, creates_refused="the list shows no names"))
+    assert [item.op for item in plan.actions] == [OP.BLOCKED if refused else OP.CREATE]
+
+
 def test_what_the_list_warns_of_is_in_the_plan() -> None:
     """The adapter's warnings reach the reviewer."""
     assert plan_for(desired(), observed(warnings=("one page only",))).meta.warnings == ("one page only",)

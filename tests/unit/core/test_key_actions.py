@@ -94,13 +94,13 @@ CASES = [
     Case("unborn and off", (unborn("1", enabled=False),), ((OP.CREATE, None, WHY.LOST),)),
     Case(
         "unborn, and no create could be recognised",
-        (unborn("1"),),
+        (unborn("1"), unborn("9", "made-by-the-server")),
         ((OP.BLOCKED, "1", WHY.CUSTODY),),
         listing={"creates_refused": "no names"},
     ),
     Case(
         "unborn, no create could be recognised, but the secret can be read",
-        (unborn("1"),),
+        (unborn("1"), unborn("9", "made-by-the-server")),
         ((OP.DELIVER, "1", WHY.CUSTODY), (OP.UPDATE, "1", WHY.DRIFT)),
         where=REVEALS,
         listing={"creates_refused": "no names"},
@@ -137,8 +137,15 @@ CASES = [
     Case("in use, no sink wanted, drifted", (DRIFTED,), ((OP.UPDATE, "1", WHY.DRIFT),), key(deliver=())),
     Case("new, and no sink", steps=((OP.BLOCKED, None, WHY.NO_SINK),), declared=key(deliver=())),
     Case(
-        "new, and no create could be recognised",
-        steps=((OP.BLOCKED, None, WHY.NO_MINTING),),
+        "new, and an earlier create that was not recognised may be there",
+        (unborn("9", "made-by-the-server", enabled=False),),
+        ((OP.BLOCKED, None, WHY.NO_MINTING),),
+        listing={"creates_refused": "no names"},
+    ),
+    Case(
+        "new, names are hidden, and no row can be a create of ours",
+        (row("9", "made-by-the-server"),),
+        ((OP.CREATE, None, WHY.NEW),),
         listing={"creates_refused": "no names"},
     ),
     Case(
@@ -551,7 +558,10 @@ def test_a_key_without_custody_is_blocked_with_its_remedies(remedy: str) -> None
 @pytest.mark.parametrize(
     ("case", "word"),
     [
-        (Case("", listing={"creates_refused": "no names are shown"}), "no names are shown"),
+        (
+            Case("", (unborn("9", "other"),), listing={"creates_refused": "no names are shown"}),
+            "no names are shown",
+        ),
         (Case("", where={"mintable": False}), "example creates no keys"),
         (Case("", declared=key(deliver=())), "declare `deliver`"),
         (Case("", declared=key(adopt="9")), "correct the id"),
@@ -597,7 +607,7 @@ def test_a_change_both_ways_is_two_steps() -> None:
 def test_a_delivery_of_a_key_in_use_leaves_it_as_it_is() -> None:
     """Revealing a secret again changes no field; what differs is planned, counted and protected apart."""
     deliver, update = Case("", (DRIFTED,), (), key(), where=REVEALS).plan()
-    assert deliver.before == deliver.after == {**SPEC, **usd(total=50)}
+    assert (deliver.before, deliver.after) == ({**SPEC, **usd(total=50)}, None)
     assert deliver.direction is Direction.NEUTRAL
     assert deliver.deliver == (Delivery(sink="local", name="A"),)
     assert update.op is OP.UPDATE

@@ -11,11 +11,11 @@ import pytest
 
 from reconciler.core.secret import Secret
 from reconciler.errors import SinkError
-from reconciler.sinks.child_process import run
+from reconciler.sinks._child_process import run
 from tests.contract.leaks import leaked, shown
 
 if TYPE_CHECKING:
-    from reconciler.sinks.child_process import Ended
+    from reconciler.sinks._child_process import Ended
 
 CANARY = "sk-child-51d9e0b7a6c4"
 LONG = 30.0

@@ -15,7 +15,7 @@ from reconciler.sinks.dotenv import DotenvFormat
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from reconciler.sinks.file_sink import Document
+    from reconciler.sinks._file_sink import Document
 
 
 def parsed(text: str | None, *, quoted: bool = False) -> Document:

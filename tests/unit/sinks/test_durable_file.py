@@ -14,9 +14,10 @@ import pytest
 
 from reconciler.core.secret import Secret
 from reconciler.errors import SinkError, SinkRefusedError, SinkUnverifiedError
-from reconciler.sinks import durable_file, open_directory
-from reconciler.sinks.durable_file import DurableFile
-from reconciler.sinks.open_directory import OpenDirectory
+from reconciler.sinks import _durable_file as durable_file
+from reconciler.sinks import _open_directory as open_directory
+from reconciler.sinks._durable_file import DurableFile
+from reconciler.sinks._open_directory import OpenDirectory
 
 OTHER_USER = 4242
 

@@ -9,8 +9,9 @@ import pytest
 
 from reconciler.errors import SinkRefusedError
 from reconciler.ports.sink import Entry
-from reconciler.sinks import dotenv, git_exposure
-from reconciler.sinks.git_exposure import exposure
+from reconciler.sinks import _git_exposure as git_exposure
+from reconciler.sinks import dotenv
+from reconciler.sinks._git_exposure import exposure
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,7 +13,7 @@ from reconciler.core.secret import Secret
 from reconciler.sinks.json_file import JsonFormat
 
 if TYPE_CHECKING:
-    from reconciler.sinks.file_sink import Document
+    from reconciler.sinks._file_sink import Document
 
 
 def parsed(text: str | None) -> Document:

@@ -12,7 +12,7 @@ import pytest
 from reconciler.core.model import Receipt
 from reconciler.errors import SinkError
 from reconciler.ports.sink import Entry
-from reconciler.sinks.receipts import ReceiptsFile, Record, Stamp, refusal
+from reconciler.sinks._receipts import ReceiptsFile, Record, Stamp, refusal
 
 if TYPE_CHECKING:
     from pathlib import Path

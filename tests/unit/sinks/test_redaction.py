@@ -9,7 +9,7 @@ from urllib.parse import quote
 import pytest
 
 from reconciler.core.secret import Secret
-from reconciler.sinks.redaction import presentable
+from reconciler.sinks._redaction import presentable
 from tests.contract.leaks import leaked
 
 CANARY = "sk-live/+a9f3=Zq7Kd0mWx28"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from reconciler.core.secret import Secret
 from reconciler.errors import SinkError, SinkRefusedError, SinkUnverifiedError
-from reconciler.sinks.open_directory import (
+from reconciler.sinks._open_directory import (
     NO_FOLLOW,
     READ,
     OpenDirectory,

@@ -6,9 +6,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 from reconciler.errors import SinkError, SinkRefusedError, SinkUnverifiedError
-from reconciler.sinks.durable_file import DurableFile
-from reconciler.sinks.git_exposure import exposure
-from reconciler.sinks.receipts import ReceiptsFile, Record, Stamp, refusal
+from reconciler.sinks._durable_file import DurableFile
+from reconciler.sinks._git_exposure import exposure
+from reconciler.sinks._receipts import ReceiptsFile, Record, Stamp, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

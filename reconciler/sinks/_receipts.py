@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from reconciler.core.model import Receipt
 from reconciler.core.secret import Secret
 from reconciler.errors import SinkError, SinkUnverifiedError
-from reconciler.sinks.durable_file import DurableFile
+from reconciler.sinks._durable_file import DurableFile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,17 +26,8 @@ if TYPE_CHECKING:
 
 VERSION: Final = 1
 _FINGERPRINT: Final = re.compile(r"[0-9a-f]{16}")
-_FIELDS: Final = frozenset(
-    {
-        "origin",
-        "address",
-        "remote_id",
-        "generation",
-        "attempt",
-        "delivered_at",
-        "fingerprint",
-    }
-)
+_TEXTS: Final = ("origin", "address", "remote_id", "delivered_at", "fingerprint")
+_FIELDS: Final = frozenset({*_TEXTS, "generation", "attempt"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,25 +197,33 @@ def _record(value: object) -> Record:
 
 def _stamp(value: object) -> Stamp:
     members = _object(value, _FIELDS)
-    numbers = {name: members.pop(name) for name in ("generation", "attempt")}
-    if any(type(number) is not int or number < 1 for number in numbers.values()) or not all(
-        isinstance(text, str) for text in members.values()
-    ):
-        msg = "a receipt has a member of the wrong type"
+    generation, attempt, text = members["generation"], members["attempt"], members["delivered_at"]
+    if any(type(members[name]) is not str for name in _TEXTS):
+        msg = "a receipt has a member that is no text"
         raise _DamagedError(msg)
-    fingerprint = members.pop("fingerprint")
-    delivered_at = datetime.fromisoformat(members.pop("delivered_at"))
-    if not _FINGERPRINT.fullmatch(fingerprint) or delivered_at.tzinfo is None:
+    if type(generation) is not int or type(attempt) is not int or generation < 1 or attempt < 1:
+        msg = "a receipt has a generation or an attempt that is no positive number"
+        raise _DamagedError(msg)
+    delivered_at = datetime.fromisoformat(text)
+    if delivered_at.tzinfo is None or not _FINGERPRINT.fullmatch(members["fingerprint"]):
         msg = "a receipt has a fingerprint or a time of the wrong form"
         raise _DamagedError(msg)
-    return Stamp(receipt=Receipt(**members, **numbers, delivered_at=delivered_at), fingerprint=fingerprint)
+    receipt = Receipt(
+        origin=members["origin"],
+        address=members["address"],
+        remote_id=members["remote_id"],
+        generation=generation,
+        attempt=attempt,
+        delivered_at=delivered_at,
+    )
+    return Stamp(receipt=receipt, fingerprint=members["fingerprint"])
 
 
 def _object(value: object, names: set[str] | frozenset[str]) -> dict[str, Any]:
     if not isinstance(value, dict) or value.keys() != names:
         msg = f"an object does not have exactly the members {', '.join(sorted(names))}"
         raise _DamagedError(msg)
-    return dict(value)
+    return value
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
