@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from reconciler.app.outcomes import from_error, unverified
+from reconciler.app.preflight import entry_of
 from reconciler.app.row_writes import settle
 from reconciler.core.fields import ENABLED
 from reconciler.core.identity import Incarnation
 from reconciler.core.model import Receipt
 from reconciler.core.report import Outcome, Status
 from reconciler.errors import ReconcilerError, SecretLostError, SinkUnverifiedError
-from reconciler.ports.sink import Entry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -110,12 +110,13 @@ class Birth:
                 attempt=incarnation.attempt,
                 delivered_at=self.mint.clock.now(),
             )
-            entry = Entry(name=delivery.name, address=self.key.address, takeover=delivery.takeover)
+            entry = entry_of(delivery, self.key.address, receipt.origin)
             try:
                 self.sinks[delivery.sink].put(entry, held.secret, receipt)
                 self._written = True
                 self.sinks[delivery.sink].verify(entry, held.secret, receipt)
             except ReconcilerError as error:
+                self._written = self._written or isinstance(error, SinkUnverifiedError)
                 raise self._undelivered(held.key, delivery.sink, error) from None
             self._receipts.append((f"{delivery.sink}/{delivery.name}", receipt))
         return held.key

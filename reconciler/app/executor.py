@@ -12,7 +12,6 @@ from reconciler.app.outcomes import from_error, unverified
 from reconciler.app.preflight import preflight
 from reconciler.app.row_writes import settle
 from reconciler.app.targets import Targets
-from reconciler.core.model import ObservedKey
 from reconciler.core.plan import MINTING, Operation
 from reconciler.core.plan_document import digest
 from reconciler.core.report import Outcome, Report, Status
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from reconciler.app.control import RunControl
-    from reconciler.core.model import DesiredKey, DesiredState, ObservedState
+    from reconciler.core.model import DesiredKey, DesiredState, ObservedKey, ObservedState
     from reconciler.core.plan import Action, Plan
     from reconciler.ports.clock import Clock
     from reconciler.ports.progress import Progress
@@ -73,7 +72,9 @@ class Executor:
         started = self.clock.now()
         targets = Targets(desired=self.desired, live=self.live, plan=plan)
         met = [(action, targets.of(action)) for action in plan.actions]
-        refused = preflight(self.sinks, [action for action, target in met if isinstance(target, Resolution)])
+        births = [action for action, target in met if isinstance(target, Resolution)]
+        origins = {label: account.origin for label, account in self.desired.accounts.items()}
+        refused = preflight(self.sinks, births, origins)
         outcomes = []
         for action, target in met:
             if isinstance(target, Outcome):
@@ -123,8 +124,9 @@ class Executor:
 
     def _gate(self, plan: Plan, action: Action, target: Resolution | ObservedKey) -> None:
         """Enforce protection and the safety limits once more, last before the socket."""
-        spent = target.used_micro_usd if isinstance(target, ObservedKey) else action.used_micro_usd
-        if text := protection(replace(action, used_micro_usd=spent)):
+        row = target.current and target.current.key if isinstance(target, Resolution) else target
+        # A saved plan's figure proves nothing: only what the provider shows now counts.
+        if text := protection(replace(action, used_micro_usd=row.used_micro_usd if row else None)):
             raise SafetyError(text)
         if kind := counted_as(action):
             if text := over(plan.limits, kind, self._done[kind] + 1):

@@ -11,21 +11,33 @@ from reconciler.ports.sink import Entry
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from reconciler.core.model import Delivery
     from reconciler.core.plan import Action
     from reconciler.ports.sink import Sink
 
 
-def preflight(sinks: Mapping[str, Sink], actions: Iterable[Action]) -> dict[str, ReconcilerError]:
+def entry_of(delivery: Delivery, address: str, origin: str) -> Entry:
+    """Return the sink entry that one delivery of a key writes."""
+    return Entry(name=delivery.name, address=address, origin=origin, takeover=delivery.takeover)
+
+
+def preflight(
+    sinks: Mapping[str, Sink], actions: Iterable[Action], origins: Mapping[str, str]
+) -> dict[str, ReconcilerError]:
     """Return why keys cannot be delivered, by address; keys that can are not in it.
 
     Every sink is asked once for all of its entries, and entry by entry only when that fails, so that
     one bad entry stops its own key and no other.
+
+    Args:
+        sinks: by name.
+        actions: those that will deliver a secret.
+        origins: of the providers, by account label.
     """
     wanted: dict[str, list[Entry]] = defaultdict(list)
     for action in actions:
         for delivery in action.deliver:
-            entry = Entry(name=delivery.name, address=action.address, takeover=delivery.takeover)
-            wanted[delivery.sink].append(entry)
+            wanted[delivery.sink].append(entry_of(delivery, action.address, origins[action.account]))
     refused: dict[str, ReconcilerError] = {}
     for name, entries in wanted.items():
         if _refusal(sinks[name], entries) is not None:

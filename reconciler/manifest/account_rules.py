@@ -71,7 +71,7 @@ class AccountRules:
         if lifecycle.absent and not (can.toggles or can.deletes):
             yield (
                 "state",
-                "cannot be `absent` at this account's provider: it neither disables nor deletes; use `present`",
+                "cannot be `absent`: this account's provider neither disables nor deletes; use `present`",
             )
 
 

@@ -83,6 +83,8 @@ def _parsed(data: bytes, shown: str) -> dict[str, Any]:
     try:
         text = data.decode("utf-8")
         document = json.loads(text, object_pairs_hook=_once, parse_constant=_never, parse_float=_never)
+        # Half a surrogate pair is JSON, but no terminal and no digest can take it.
+        json.dumps(document, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         _refuse(shown, "is not the JSON of a plan")
     if not isinstance(document, dict):

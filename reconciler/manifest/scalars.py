@@ -280,7 +280,7 @@ def _remote_id(value: object) -> str:
 def _key_name(value: object) -> str:
     if isinstance(value, str) and name_problem(value) is None:
         return value
-    return refuse("must be the name of a key: printable text without `/`, `~` and blanks around it")
+    return refuse("must be a key's name: printable text without `/`, `~` and blanks around it")
 
 
 _LINE: Final = {"type": "string", "minLength": 1, "maxLength": LONGEST_TEXT}

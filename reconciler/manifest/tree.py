@@ -137,7 +137,7 @@ def parse(text: str, file: str) -> MarkedMapping:
     try:
         return _built(events_of(text), file)
     except MarkedYAMLError as error:
-        # libyaml reads `{…}` and `[…]` by YAML 1.1, which has no plain `a:b` there; the other parser knows 1.2.
+        # libyaml reads `{…}` and `[…]` by YAML 1.1, without a plain `a:b`; the other parser knows 1.2.
         if not str(error.context).startswith(_FLOW):
             raise _syntax_problem(error, file) from None
     try:

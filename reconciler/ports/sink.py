@@ -19,11 +19,13 @@ class Entry:
     Attributes:
         name: the entry's name in the sink.
         address: the key that it is for, `account/name`.
+        origin: the provider that mints the key.
         takeover: an entry that this tool did not write may be overwritten.
     """
 
     name: str
     address: str
+    origin: str
     takeover: bool = False
 
 

@@ -107,7 +107,7 @@ class FileSink:
             records = self._receipts.load()
             document = self._document()
             record = records.get(entry.name)
-            problem = self._problem(entry, record, document, origin=receipt.origin)
+            problem = self._problem(entry, record, document)
             if problem:
                 raise SinkRefusedError(problem)
             known = record.custody(_fingerprint(document.value(entry.name))) if record else None
@@ -153,14 +153,12 @@ class FileSink:
             if problem:
                 yield problem
 
-    def _problem(
-        self, entry: Entry, record: Record | None, document: Document, *, origin: str | None = None
-    ) -> str | None:
+    def _problem(self, entry: Entry, record: Record | None, document: Document) -> str | None:
         problem = self._format.name_problem(entry.name)
         if problem is None and document.holds(entry.name):
             problem = document.problem(entry.name)
             if problem is None:
-                problem = refusal(entry, record, origin=origin)
+                problem = refusal(entry, record)
         return f"{self._file.path}: {problem}" if problem else None
 
 

@@ -61,15 +61,15 @@ class Record:
         return self.delivered.receipt if self.delivered and not self.pending else None
 
 
-def refusal(entry: Entry, record: Record | None, *, origin: str | None = None) -> str | None:
+def refusal(entry: Entry, record: Record | None) -> str | None:
     """Return why an entry that is occupied must not be overwritten, or None when it may be.
 
-    An entry is ours to write when a delivery to it, completed or not, was for the same key.
+    An entry is ours to write when a delivery to it, completed or not, was for the same key of the
+    same provider.
 
     Args:
         entry: what is to be written.
         record: what is known of it.
-        origin: the provider of the new secret; None where that is not known yet.
     """
     if entry.takeover:
         return None
@@ -80,7 +80,7 @@ def refusal(entry: Entry, record: Record | None, *, origin: str | None = None) -
         )
     stamps = [stamp for stamp in (record.pending, record.delivered) if stamp]
     for stamp in stamps:
-        if stamp.receipt.address == entry.address and origin in {None, stamp.receipt.origin}:
+        if (stamp.receipt.address, stamp.receipt.origin) == (entry.address, entry.origin):
             return None
     owner = stamps[0].receipt
     return (

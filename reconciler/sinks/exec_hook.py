@@ -105,7 +105,7 @@ class ExecSink:
         # Held while the program runs, so that the last receipt is the one of the last delivery.
         with self._receipts.file.locked():
             records = self._receipts.load()
-            problem = self._problem(entry, records.get(entry.name), origin=receipt.origin)
+            problem = self._problem(entry, records.get(entry.name))
             if problem:
                 raise SinkRefusedError(problem)
             self._receipts.begin(records, entry.name, stamp)
@@ -144,12 +144,12 @@ class ExecSink:
                 if failure:
                     yield failure
 
-    def _problem(self, entry: Entry, record: Record | None, *, origin: str | None = None) -> str | None:
+    def _problem(self, entry: Entry, record: Record | None) -> str | None:
         if not _ENTRY.fullmatch(entry.name):
             return f"entry {entry.name!r}: use letters, digits and _./:@- and start with none of the marks"
         if entry.address.startswith("-") or not entry.address.isprintable():
             return f"key {entry.address!r}: it cannot be an argument of a program; rename the key"
-        return refusal(entry, record, origin=origin) if record else None
+        return refusal(entry, record) if record else None
 
     def _run(
         self, command: Sequence[str], entry: Entry, secret: Secret | None, receipt: Receipt | None

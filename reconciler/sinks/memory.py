@@ -103,7 +103,7 @@ class MemorySink:
         """Write the receipt as pending, the value, and the receipt as delivered, each a step of its own."""
         stamp = Stamp(receipt=receipt, fingerprint=secret.fingerprint())
         with self._step(Step.PUT):
-            problem = self._problem(entry, origin=receipt.origin)
+            problem = self._problem(entry)
             if problem:
                 raise SinkRefusedError(problem)
             record = self.store.records.get(entry.name, Record())
@@ -141,14 +141,14 @@ class MemorySink:
         value = self.store.values.get(name)
         return record.custody(value.fingerprint()) if value else None
 
-    def _problem(self, entry: Entry, *, origin: str | None = None) -> str | None:
+    def _problem(self, entry: Entry) -> str | None:
         if entry.name in self.store.denied:
             return f"entry {entry.name}: writing is denied; grant it"
         record = self.store.records.get(entry.name)
         occupied = record is not None if self.kind is Kind.RECEIPT_ONLY else entry.name in self.store.values
         if not occupied or self.kind is Kind.WRITE_ONLY:
             return None
-        return refusal(entry, record, origin=origin)
+        return refusal(entry, record)
 
     @contextmanager
     def _step(self, step: Step) -> Iterator[None]:

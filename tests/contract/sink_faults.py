@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 OLD = "sk-old-4f1c0a9d27b35e68"
 NEW = "sk-new-b8e27d61c0f3495a"
 NAME = "CLIENT_A_KEY"
-ENTRY = Entry(name=NAME, address="reseller/client-a")
+ORIGIN = "https://api.example"
+ENTRY = Entry(name=NAME, address="reseller/client-a", origin=ORIGIN)
 FAILING_CALLS = ("open", "write", "fsync", "replace", "unlink", "mkdir", "fchmod")
 CALLS = (*FAILING_CALLS, "close")
 
@@ -47,9 +48,7 @@ esac
 """
 
 
-def receipt(
-    generation: int = 1, *, address: str = ENTRY.address, origin: str = "https://api.example"
-) -> Receipt:
+def receipt(generation: int = 1, *, address: str = ENTRY.address, origin: str = ORIGIN) -> Receipt:
     """Return the receipt of a delivery."""
     return Receipt(
         origin=origin,

@@ -9,6 +9,7 @@ import stat as status
 import subprocess
 import sys
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +18,6 @@ import pytest
 
 from reconciler.core.secret import Secret
 from reconciler.errors import SinkError, SinkRefusedError, SinkUnverifiedError
-from reconciler.ports.sink import Entry
 from reconciler.sinks.memory import Kind, MemorySink, MemoryStore, Step
 from tests.contract.leaks import leaked, shown
 from tests.contract.sink_faults import (
@@ -195,7 +195,7 @@ class TestEveryStore:
     def test_an_entry_of_another_key_is_refused(self, store: Store) -> None:
         """Two keys never take turns in one entry, neither at the preflight nor at the put."""
         deliver(store)
-        other = Entry(name=NAME, address="reseller/client-b")
+        other = replace(ENTRY, address="reseller/client-b")
         if not store.shows_receipts:
             return
 
@@ -211,14 +211,17 @@ class TestEveryStore:
         if not store.shows_receipts:
             return
 
+        other = replace(ENTRY, origin="https://elsewhere.example")
         with pytest.raises(SinkRefusedError, match=r"api\.example"):
-            store.sink().put(ENTRY, Secret(NEW), receipt(2, origin="https://elsewhere.example"))
+            store.sink().preflight([other])
+        with pytest.raises(SinkRefusedError, match=r"api\.example"):
+            store.sink().put(other, Secret(NEW), receipt(2, origin=other.origin))
         assert store.value() == OLD
 
     def test_takeover_overwrites(self, store: Store) -> None:
         """Declared takeover is what it takes to write over the entry of somebody else."""
         store.plant("somebody-elses")
-        entry = Entry(name=NAME, address=ENTRY.address, takeover=True)
+        entry = replace(ENTRY, takeover=True)
 
         store.sink().preflight([entry])
         store.sink().put(entry, Secret(OLD), receipt())
@@ -361,7 +364,7 @@ class TestLocalFiles:
             "sink = build(sys.argv[1], Path(sys.argv[2]))\n"
             "for number in range(8):\n"
             "    name = f'KEY_{sys.argv[3]}_{number}'\n"
-            "    entry = Entry(name=name, address=f'a/{name.lower()}')\n"
+            "    entry = Entry(name=name, address=f'a/{name.lower()}', origin='https://api.example')\n"
             "    sink.put(entry, Secret(f'sk-{name}'), receipt(address=entry.address))\n"
         )
         local.sink()

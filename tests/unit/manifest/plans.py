@@ -53,7 +53,9 @@ ACTIONS: Final = (
     ),
 )
 PLAN: Final = Plan(
-    accounts=(PlannedAccount(label="main", provider="partner", origin="https://api.example", namespace="team"),),
+    accounts=(
+        PlannedAccount(label="main", provider="partner", origin="https://api.example", namespace="team"),
+    ),
     scope=Scope(accounts=("main",), keys=("a*",)),
     actions=ACTIONS,
     limits=SafetyLimits(max_creates=None, max_increase_usd=12_500_000, require=("total_usd",)),
@@ -91,7 +93,9 @@ REPORT: Final = Report(
             ),
             warnings=("hm",),
         ),
-        Outcome(action=ACTIONS[1], status=Status.DEFERRED, message="later", retry_at=NOW.replace(microsecond=0)),
+        Outcome(
+            action=ACTIONS[1], status=Status.DEFERRED, message="later", retry_at=NOW.replace(microsecond=0)
+        ),
     ),
     started_at=NOW,
     finished_at=NOW,

@@ -49,7 +49,8 @@ def test_a_salt_is_bytes() -> None:
 def test_a_missing_variable_is_named(environ: dict[str, str]) -> None:
     """With the place in the settings that asks for it."""
     assert refusal(ENV, environ) == (
-        "reconciler.yaml:5:7: the environment variable `TOKEN` is not set or empty; set it where this command runs"
+        "reconciler.yaml:5:7: the environment variable `TOKEN` is not set or empty; "
+        "set it where this command runs"
     )
 
 
@@ -60,8 +61,8 @@ def test_what_no_header_may_carry_is_refused_and_not_shown(value: str) -> None:
     """A line feed in a token would be a header of its own."""
     shown = refusal(ENV, {"TOKEN": value})
     assert shown == (
-        "reconciler.yaml:5:7: the environment variable `TOKEN` does not hold 8 to 4096 visible ASCII characters "
-        "without blanks or line breaks between; copy the credential again"
+        "reconciler.yaml:5:7: the environment variable `TOKEN` does not hold 8 to 4096 visible "
+        "ASCII characters without blanks or line breaks between; copy the credential again"
     )
 
 

@@ -27,11 +27,20 @@ def found(*patterns: str) -> tuple[list[str], list[str]]:
 @pytest.fixture
 def files(project: Project) -> Project:
     """A handful of files at several depths."""
-    for name in ("reconciler.yaml", "keys/a.yaml", "keys/b.yaml", "keys/.c.yaml", "keys/x/d.yaml", "keys/x/y/e.yaml", "keys/f.txt"):
+    for name in (
+        "reconciler.yaml",
+        "keys/a.yaml",
+        "keys/b.yaml",
+        "keys/.c.yaml",
+        "keys/x/d.yaml",
+        "keys/x/y/e.yaml",
+        "keys/f.txt",
+    ):
         project.write(name, "")
     return project
 
 
+@pytest.mark.usefixtures("files")
 @pytest.mark.parametrize(
     ("pattern", "names"),
     [
@@ -45,7 +54,7 @@ def files(project: Project) -> Project:
         ("keys/?", []),
     ],
 )
-def test_patterns_name_files(files: Project, pattern: str, names: list[str]) -> None:
+def test_patterns_name_files(pattern: str, names: list[str]) -> None:
     """Directories never count, hidden files only when they are asked for."""
     assert sorted(str(path) for path in matching_files(Path(), pattern)) == names
 
@@ -92,7 +101,8 @@ def test_too_many_files_are_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-def test_a_directory_that_cannot_be_read_is_a_problem(files: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("files")
+def test_a_directory_that_cannot_be_read_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
     """Files missed in silence would look undeclared, and their keys might be disabled."""
     real = os.scandir
 
@@ -104,6 +114,8 @@ def test_a_directory_that_cannot_be_read_is_a_problem(files: Project, monkeypatc
 
     monkeypatch.setattr(os, "scandir", refuse)
     assert found("keys/**/*.yaml")[1] == [
-        "reconciler.yaml:2:3: this pattern leads to a directory that cannot be read (Permission denied); "
-        "check its permissions"
+        (
+            "reconciler.yaml:2:3: this pattern leads to a directory that cannot be read (Permission denied); "
+            "check its permissions"
+        )
     ]

@@ -19,6 +19,15 @@ from tests.unit.manifest.projects import KINDS, SETTINGS, USD
 if TYPE_CHECKING:
     from tests.unit.manifest.projects import Project
 
+AMOUNT = "must be an amount in USD: a whole number, or a decimal of at most six places in quotes"
+ZERO = "cannot be 0; write `unlimited` for no limit, or `enabled: false` to stop the key"
+INSTANT = "must be an instant in whole seconds with a zone, like 2027-01-31T00:00:00Z, or `never`"
+GLOB = "must hold patterns like keys/*.yaml inside the settings' directory: relative, without `..`"
+HTTPS = "must start with https://; plain http is for 127.0.0.1, [::1] and localhost only"
+LIMITS = (
+    "daily_usd, weekly_usd, monthly_usd, total_usd, total_units, concurrency, requests_per_minute, "
+    "tokens_per_minute"
+)
 CANARY = "cr_canary0123456789abcdef0123456789abcdef0123456789"
 
 
@@ -42,7 +51,11 @@ def test_a_manifest_becomes_settings_and_keys(project: Project) -> None:
     desired = project.load().desired
     first, second = desired.keys
     assert (first.address, second.address) == ("main/client-a", "main/client-b")
-    assert first.spec == {"limits.daily_usd": 10 * USD, "limits.total_usd": 100 * USD, "limits.concurrency": 5}
+    assert first.spec == {
+        "limits.daily_usd": 10 * USD,
+        "limits.total_usd": 100 * USD,
+        "limits.concurrency": 5,
+    }
     assert first.deliver == (Delivery(sink="store", name="CLIENT_A_KEY"),)
     assert first.owner == "billing"
     assert first.mark == SourceMark(file="keys/a.yaml", line=6, column=3)
@@ -59,51 +72,72 @@ def test_a_manifest_becomes_settings_and_keys(project: Project) -> None:
         ("colour: red", "8:5: unknown field `colour`; remove it or correct its spelling"),
         ("limit: {}", "8:5: unknown field `limit`; did you mean `limits`?"),
         (f"'{CANARY}': 1", "8:5: an unknown field; remove it or correct its spelling"),
-        ("partner: {x: 1}", "8:5: `partner` has no fields of its own that can be declared; remove this block"),
+        (
+            "partner: {x: 1}",
+            "8:5: `partner` has no fields of its own that can be declared; remove this block",
+        ),
         ("limits: 5", "8:5: `limits` must be a mapping (`name: value` lines); write {} for an empty one"),
         ("limits:", "8:5: `limits` must be a mapping (`name: value` lines); write {} for an empty one"),
         (
             "limits: {daily_usd: 0}",
-            "8:14: `daily_usd` cannot be 0; write `unlimited` for no limit, or `enabled: false` to stop the key",
+            f"8:14: `daily_usd` {ZERO}",
         ),
         (
             "limits: {daily_usd: 2.5}",
-            "8:14: `daily_usd` must be an amount in USD: a whole number, or a decimal of at most six places in quotes",
+            f"8:14: `daily_usd` {AMOUNT}",
         ),
         (
             "limits: {daily_usd: 1e400}",
-            "8:14: `daily_usd` must be an amount in USD: a whole number, or a decimal of at most six places in quotes",
+            f"8:14: `daily_usd` {AMOUNT}",
         ),
-        (f"limits: {{daily_usd: {'9' * 30}}}", "8:14: `daily_usd` must be an amount in USD: a whole number, or a "
-         "decimal of at most six places in quotes"),
+        (
+            f"limits: {{daily_usd: {'9' * 30}}}",
+            f"8:14: `daily_usd` {AMOUNT}",
+        ),
         ("enabled: yes", "8:5: `enabled` must be true or false, without quotes"),
-        ("expires: 2027-01-01", "8:5: `expires` must be an instant in whole seconds with a zone, like "
-         "2027-01-31T00:00:00Z, or `never`"),
+        (
+            "expires: 2027-01-01",
+            f"8:5: `expires` {INSTANT}",
+        ),
         ("deliver: []", "8:5: `deliver` must name at least one entry, or be `none`"),
         ("deliver: 5", "8:5: `deliver` must be a list"),
         ("deliver: {name: A}", "8:5: `sink` is missing; add it"),
-        ("deliver: [{sink: local}, 5]", "8:30: an entry of `deliver` must be a mapping (`name: value` lines); "
-         "write {} for an empty one"),
+        (
+            "deliver: [{sink: local}, 5]",
+            "8:30: an entry of `deliver` must be a mapping (`name: value` lines); write {} for an empty one",
+        ),
         ("state: gone", "8:5: `state` must be one of: present, absent"),
         ("profile: tiny", "8:5: `profile` names none of this file's profiles; they are: small"),
         ("account: nobody", "8:5: `account` names none of the settings' accounts; they are: main, other"),
         ("deliver: {sink: vault}", "8:15: `sink` names none of the settings' sinks; they are: local, store"),
-        ("deliver: [{sink: local}, {sink: vault}]", "8:31: `sink` names none of the settings' sinks; they are: "
-         "local, store"),
+        (
+            "deliver: [{sink: local}, {sink: vault}]",
+            "8:31: `sink` names none of the settings' sinks; they are: local, store",
+        ),
         ("deliver: [{sink: local}, {sink: local}]", "8:5: `deliver` names one entry twice; keep one"),
-        ("deliver: {sink: local, name: a.b}", "7:3: its `name` in `deliver` is no variable name, which a dotenv "
-         "file needs; change it"),
+        (
+            "deliver: {sink: local, name: a.b}",
+            "7:3: its `name` in `deliver` is no variable name, which a dotenv file needs; change it",
+        ),
         ("models: [gpt]", "8:5: `models` cannot be set at this account's provider; remove it"),
         ("limits: {weekly_usd: 5}", "8:14: `weekly_usd` cannot be set at this account's provider; remove it"),
-        ("limits: {daily_usd: unlimited}", "8:14: `daily_usd` cannot be lifted at this account's provider; set a "
-         "value or remove the field"),
-        ("limits: {daily_usd: '0.001'}", "8:14: `daily_usd` has smaller steps than this account's provider keeps; "
-         "round it"),
-        ("renamed_from: b", "8:5: `renamed_from` needs a provider that can rename keys; use `adopt` with the "
-         "key's id"),
+        (
+            "limits: {daily_usd: unlimited}",
+            "8:14: `daily_usd` cannot be lifted at this account's provider; set a value or remove the field",
+        ),
+        (
+            "limits: {daily_usd: '0.001'}",
+            "8:14: `daily_usd` has smaller steps than this account's provider keeps; round it",
+        ),
+        (
+            "renamed_from: b",
+            "8:5: `renamed_from` needs a provider that can rename keys; use `adopt` with the key's id",
+        ),
     ],
 )
-def test_each_mistake_in_a_key_has_a_place_and_a_remedy(project: Project, declared: str, expected: str) -> None:
+def test_each_mistake_in_a_key_has_a_place_and_a_remedy(
+    project: Project, declared: str, expected: str
+) -> None:
     """One wrong line, one problem at that line."""
     project.keys(
         f"""\
@@ -130,8 +164,7 @@ def test_each_mistake_in_a_key_has_a_place_and_a_remedy(project: Project, declar
         (
             "keys: [keys/*.yaml]",
             "keys: [keys/*.yaml, ../*.yaml]",
-            "2:21: an entry of `keys` must hold patterns like keys/*.yaml inside the settings' directory: relative, "
-            "without `..`",
+            f"2:21: an entry of `keys` {GLOB}",
         ),
         (
             "keys: [keys/*.yaml]",
@@ -148,11 +181,15 @@ def test_each_mistake_in_a_key_has_a_place_and_a_remedy(project: Project, declar
             "provider: unheard",
             "4:10: `provider` names no provider of this release; the providers are: fixed, full, partner",
         ),
-        ('base_url: "https://full.example", ', "", "5:3: `base_url` is missing; this provider has no address of its own"),
+        (
+            'base_url: "https://full.example", ',
+            "",
+            "5:3: `base_url` is missing; this provider has no address of its own",
+        ),
         (
             '"https://full.example"',
             '"http://full.example"',
-            "5:27: `base_url` must start with https://; plain http is for 127.0.0.1, [::1] and localhost only",
+            f"5:27: `base_url` {HTTPS}",
         ),
         (
             "provider: partner",
@@ -171,15 +208,26 @@ def test_each_mistake_in_a_key_has_a_place_and_a_remedy(project: Project, declar
         ),
         ("type: dotenv", "type: memory", "7:3: `local` needs a `type` that is one of: dotenv, exec, json"),
         ("type: dotenv, ", "", "7:3: `local` needs a `type`, one of: dotenv, exec, json"),
-        ("type: json", "type: json, quoted: true", "8:23: `quoted` does not belong here; move it to its place or remove it"),
-        ("  local:", "  'a b':", "7:3: this name must be 1 to 64 of A-Z a-z 0-9 . _ - and start with a letter or a digit"),
+        (
+            "type: json",
+            "type: json, quoted: true",
+            "8:23: `quoted` does not belong here; move it to its place or remove it",
+        ),
+        (
+            "  local:",
+            "  'a b':",
+            "7:3: this name must be 1 to 64 of A-Z a-z 0-9 . _ - and start with a letter or a digit",
+        ),
         (
             "path: .secrets/keys.json",
             "path: ./.secrets//keys.env",
             "8:3: this sink and `local` write the same file; give each its own",
         ),
-        ("sinks:", "safety: {require: [daily]}\nsinks:", "6:20: an entry of `require` must be one of: daily_usd, "
-         "weekly_usd, monthly_usd, total_usd, total_units, concurrency, requests_per_minute, tokens_per_minute"),
+        (
+            "sinks:",
+            "safety: {require: [daily]}\nsinks:",
+            f"6:20: an entry of `require` must be one of: {LIMITS}",
+        ),
         ("accounts:", "accounts: {}\nold:", "3:1: `accounts` must have at least one entry"),
     ],
 )
@@ -221,8 +269,24 @@ def test_problems_of_accounts_and_of_keys_come_together(project: Project) -> Non
 
 def test_nothing_of_a_value_is_ever_shown(project: Project) -> None:
     """Somebody will paste a key in the wrong place; the log of the run is public."""
-    fields = ("account", "profile", "enabled", "limits", "expires", "models", "allow_ips", "deliver", "state", "adopt",
-              "generation", "overlap", "rotate_every", "protected", "renamed_from", CANARY)
+    fields = (
+        "account",
+        "profile",
+        "enabled",
+        "limits",
+        "expires",
+        "models",
+        "allow_ips",
+        "deliver",
+        "state",
+        "adopt",
+        "generation",
+        "overlap",
+        "rotate_every",
+        "protected",
+        "renamed_from",
+        CANARY,
+    )
     lines = "".join(f"    {field}: '{CANARY} /~'\n" for field in fields)
     project.keys(f"version: '{CANARY}'\nkeys:\n  a:\n{lines}  '{CANARY}/':\n    x: 1\n  b: [{CANARY}]\n")
     project.write("keys/b.yaml", f"version: 1\nkeys: {{a: {CANARY}: 1}}\n")
@@ -235,7 +299,10 @@ def test_nothing_of_a_value_is_ever_shown(project: Project) -> None:
 def test_the_settings_must_be_there(project: Project) -> None:
     """The first thing a newcomer sees."""
     assert project.problems() == [
-        "reconciler.yaml:1:1: the file cannot be read (No such file or directory); check the path and its permissions"
+        (
+            "reconciler.yaml:1:1: the file cannot be read (No such file or directory); "
+            "check the path and its permissions"
+        )
     ]
 
 
@@ -257,7 +324,9 @@ def test_a_null_in_place_of_keys_is_a_problem(project: Project) -> None:
     ]
 
 
-def test_key_files_out_of_the_directory_are_refused(project: Project, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_key_files_out_of_the_directory_are_refused(
+    project: Project, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     """Through a link, as a pull request could add one."""
     outside = tmp_path_factory.mktemp("outside") / "x.yaml"
     outside.write_text("version: 1\nkeys: {}\n")
@@ -265,7 +334,10 @@ def test_key_files_out_of_the_directory_are_refused(project: Project, tmp_path_f
     (project.root / "keys/x.yaml").symlink_to(outside)
     os.mkfifo(project.root / "keys/pipe.yaml")
     assert project.problems() == [
-        "keys/pipe.yaml:1:1: the file is not a regular file; use plain files of at most `max_file_mb` MiB (settings)",
+        (
+            "keys/pipe.yaml:1:1: the file is not a regular file; "
+            "use plain files of at most `max_file_mb` MiB (settings)"
+        ),
         "keys/x.yaml:1:1: the file leads out of the settings' directory; move the file inside",
     ]
 

@@ -54,9 +54,23 @@ def test_urls_have_one_form(written: str, kept: str, origin: str) -> None:
 @pytest.mark.parametrize(
     "url",
     [
-        "https://user:pw@api.example", "https://api.example?x=1", "https://api.example#x", "https://api.example/../x",
-        "ftp://api.example", "api.example", "https://", "https://a\\@b", "https://a b", "https://a:0", "https://a:65536",
-        "https://exämple.org", "HTTPS://a", "https://a\n", "", 5, None,
+        "https://user:pw@api.example",
+        "https://api.example?x=1",
+        "https://api.example#x",
+        "https://api.example/../x",
+        "ftp://api.example",
+        "api.example",
+        "https://",
+        "https://a\\@b",
+        "https://a b",
+        "https://a:0",
+        "https://a:65536",
+        "https://exämple.org",
+        "HTTPS://a",
+        "https://a\n",
+        "",
+        5,
+        None,
     ],
 )
 def test_urls_that_could_lead_elsewhere_are_refused(url: object) -> None:
@@ -66,13 +80,18 @@ def test_urls_that_could_lead_elsewhere_are_refused(url: object) -> None:
     )
 
 
-@pytest.mark.parametrize("url", ["http://api.example", "http://localhost.evil", "http://127.0.0.2", "http://2130706433"])
+@pytest.mark.parametrize(
+    "url", ["http://api.example", "http://localhost.evil", "http://127.0.0.2", "http://2130706433"]
+)
 def test_plain_http_is_for_this_machine_only(url: str) -> None:
     """A token must not travel in the clear."""
     assert refusal(BaseUrl, url).startswith("must start with https://")
 
 
-@pytest.mark.parametrize("value", ["cr_secret_value", {}, {"env": "A", "file": "b"}, {"env": "1A"}, {"env": 5}, {"value": "x"}, None])
+@pytest.mark.parametrize(
+    "value",
+    ["cr_secret_value", {}, {"env": "A", "file": "b"}, {"env": "1A"}, {"env": 5}, {"value": "x"}, None],
+)
 def test_a_credential_itself_is_never_taken(value: object) -> None:
     """The one sentence says where to put it and does not repeat it."""
     assert refusal(CredentialSource, value) == (
@@ -93,7 +112,9 @@ def test_patterns_below_the_settings_are_taken(pattern: str) -> None:
     assert check(Glob, pattern) == pattern
 
 
-@pytest.mark.parametrize("pattern", ["../x.yaml", "a/../b", "/etc/passwd", "~/x", "a//b", "./a", "keys/**", "a\\b", "", 5, "a\x00"])
+@pytest.mark.parametrize(
+    "pattern", ["../x.yaml", "a/../b", "/etc/passwd", "~/x", "a//b", "./a", "keys/**", "a\\b", "", 5, "a\x00"]
+)
 def test_patterns_that_lead_out_are_refused(pattern: object) -> None:
     """The settings' directory is the border."""
     assert refusal(Glob, pattern).startswith("must hold patterns like keys/*.yaml")

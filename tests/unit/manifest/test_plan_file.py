@@ -83,7 +83,12 @@ def test_a_change_without_a_new_digest_is_stale(change: Callable[[dict[str, Any]
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("direction", "neutral"), ("before_fp", "sha256:" + "1" * 64), ("address", "main/z"), ("after_fp", None)],
+    [
+        ("direction", "neutral"),
+        ("before_fp", "sha256:" + "1" * 64),
+        ("address", "main/z"),
+        ("after_fp", None),
+    ],
 )
 def test_what_follows_from_the_plan_cannot_be_forged(field: str, value: object) -> None:
     """A digest that fits does not help where a derived field says something else to the reader."""
@@ -93,36 +98,47 @@ def test_what_follows_from_the_plan_cannot_be_forged(field: str, value: object) 
 
 
 @pytest.mark.parametrize(
-    "change",
+    ("path", "value"),
     [
-        lambda d: d["plan"].update(extra=1),
-        lambda d: d["plan"]["actions"][0].update(extra=1),
-        lambda d: d["plan"]["actions"][0].pop("op"),
-        lambda d: d["plan"]["actions"][0].update(op="destroy"),
-        lambda d: d["plan"]["actions"][0].update(reason="fun"),
-        lambda d: d["plan"]["actions"][0].update(generation="1"),
-        lambda d: d["plan"]["actions"][0].update(generation=0),
-        lambda d: d["plan"]["actions"][0]["after"].update({"limits.daily_usd": "1e5"}),
-        lambda d: d["plan"]["actions"][0]["after"].update({"limits.concurrency": "5"}),
-        lambda d: d["plan"]["actions"][0].update(name="\ud800"),
-        lambda d: d["plan"].update(existing=10**30),
-        lambda d: d["meta"]["facts"].pop(),
-        lambda d: d["meta"].update(generated_at="2026-02-30T00:00:00+00:00"),
-        lambda d: d["meta"].update(eta_seconds=2**53),
-        lambda d: d.update(plan=[]),
-        lambda d: d.pop("meta"),
-        lambda d: d.pop("format"),
-        lambda d: d.update(format=1.0),
-        lambda d: d.update(format="one"),
+        ("plan.extra", 1),
+        ("plan.actions.0.extra", 1),
+        ("plan.actions.0.op", "destroy"),
+        ("plan.actions.0.reason", "fun"),
+        ("plan.actions.0.generation", "1"),
+        ("plan.actions.0.attempt", 0),
+        ("plan.actions.0.after", {"limits.daily_usd": "1e5"}),
+        ("plan.actions.1.after", {"limits.concurrency": "5"}),
+        ("plan.actions.0.name", "\ud800"),
+        ("plan.existing", 10**30),
+        ("meta.facts", []),
+        ("meta.generated_at", "2026-02-30T00:00:00+00:00"),
+        ("meta.eta_seconds", 2**53),
+        ("plan", []),
+        ("meta", None),
+        ("format", None),
+        ("format", 1),
+        ("format", "one"),
     ],
 )
-def test_what_is_not_a_plan_is_refused(change: Callable[[dict[str, Any]], object]) -> None:
+def test_what_is_not_a_plan_is_refused(path: str, value: object) -> None:
     """One sentence, whatever is wrong: a program wrote the file, so a program has to write it again."""
-    edit(lambda document: document, seal=False)
-    document = json.loads(FILE.read_text())
-    change(document)
-    FILE.write_text(json.dumps(document))
+
+    def change(document: dict[str, Any]) -> None:
+        *steps, last = path.split(".")
+        node: Any = document
+        for step in steps:
+            node = node[int(step) if step.isdigit() else step]
+        node[last] = value
+
+    edit(change)
     with pytest.raises(UsageError, match=rf"plan\.json .*; {REMEDY}"):
+        read_plan(FILE)
+
+
+def test_a_part_that_is_missing_is_refused() -> None:
+    """Nothing has a default: what was reviewed is spelt out."""
+    edit(lambda document: document["plan"]["actions"][0].pop("op"))
+    with pytest.raises(UsageError, match="does not have the form of a plan"):
         read_plan(FILE)
 
 

@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 
 @pytest.mark.parametrize(
     ("key", "entry"),
-    [("client-a", "CLIENT_A"), ("Team A.x", "TEAM_A_X"), ("2fast", "_2FAST"), ("ключ", "____"), ("a_b", "A_B")],
+    [
+        ("client-a", "CLIENT_A"),
+        ("Team A.x", "TEAM_A_X"),
+        ("2fast", "_2FAST"),
+        ("ключ", "____"),
+        ("a_b", "A_B"),
+    ],
 )
 def test_the_usual_entry_is_the_name_in_upper_snake(key: str, entry: str) -> None:
     """It can always be a variable's name."""
@@ -153,8 +159,10 @@ def test_two_secrets_in_one_entry_are_a_problem(project: Project) -> None:
         """
     )
     assert project.problems() == [
-        "keys/a.yaml:5:3: its secret goes to the same entry of `local` as that of keys/a.yaml:4:3; "
-        "give one of them another `name` in `deliver`"
+        (
+            "keys/a.yaml:5:3: its secret goes to the same entry of `local` as that of keys/a.yaml:4:3; "
+            "give one of them another `name` in `deliver`"
+        )
     ]
 
 
@@ -226,8 +234,10 @@ def test_a_key_cannot_go_away_where_nothing_can_be_turned_off(project: Project) 
         settings=SETTINGS.replace("partner", "fixed"),
     )
     assert project.problems() == [
-        "keys/a.yaml:2:27: `state` cannot be `absent` at this account's provider: it neither disables nor deletes; "
-        "use `present`",
+        (
+            "keys/a.yaml:2:27: `state` cannot be `absent`: "
+            "this account's provider neither disables nor deletes; use `present`"
+        ),
         "keys/a.yaml:2:62: `enabled` cannot be set at this account's provider; remove it",
     ]
 
@@ -237,7 +247,10 @@ def test_names_that_are_not_names_are_refused_at_their_place(project: Project, n
     """A name is the identity of a key."""
     project.keys(f"version: 1\nkeys:\n  {name}: {{account: main}}\n")
     assert project.problems() == [
-        "keys/a.yaml:3:3: this name must be the name of a key: printable text without `/`, `~` and blanks around it"
+        (
+            "keys/a.yaml:3:3: this name must be a key's name: "
+            "printable text without `/`, `~` and blanks around it"
+        )
     ]
 
 

@@ -38,7 +38,11 @@ def test_accounts_have_everything_filled_in(project: Project) -> None:
     )
     manifest = project.load()
     plain, full = manifest.settings.accounts["plain"], manifest.settings.accounts["full"]
-    assert (plain.base_url, plain.namespace, plain.undeclared) == ("https://api.example", None, Undeclared.REPORT)
+    assert (plain.base_url, plain.namespace, plain.undeclared) == (
+        "https://api.example",
+        None,
+        Undeclared.REPORT,
+    )
     assert plain.rate_limits == RateLimits(requests_per_minute=60, requests_per_day=1000, creates_per_hour=5)
     assert (plain.token.env, plain.token.file) == ("T", None)
     assert full.base_url == "https://full.example/v1"
@@ -60,13 +64,24 @@ def test_sinks_have_absolute_paths_and_their_defaults(project: Project) -> None:
     """Relative paths start at the settings, wherever the command runs."""
     project.keys(
         KEYS,
-        settings=SETTINGS.replace(".secrets/keys.json", "/run/keys.json").replace("dotenv,", "dotenv, quoted: true,")
-        + "  hook: {type: exec, command: [put, -x], verify: [look], receipts: r.json, timeout: 5s, env: [HOME]}\n",
+        settings=SETTINGS.replace(".secrets/keys.json", "/run/keys.json").replace(
+            "dotenv,", "dotenv, quoted: true,"
+        )
+        + "  hook: {type: exec, command: [put, -x], verify: [look], receipts: r.json,\n"
+        + "         timeout: 5s, env: [HOME]}\n",
     )
     sinks = project.load().settings.sinks
     root = project.root.resolve()
-    assert {name: sink.type for name, sink in sinks.items()} == {"local": "dotenv", "store": "json", "hook": "exec"}
-    assert sinks["local"].options == {"path": root / ".secrets/keys.env", "quoted": True, "allow_tracked": False}
+    assert {name: sink.type for name, sink in sinks.items()} == {
+        "local": "dotenv",
+        "store": "json",
+        "hook": "exec",
+    }
+    assert sinks["local"].options == {
+        "path": root / ".secrets/keys.env",
+        "quoted": True,
+        "allow_tracked": False,
+    }
     assert str(sinks["store"].options["path"]) == "/run/keys.json"
     assert sinks["hook"].options == {
         "command": ("put", "-x"),
@@ -83,7 +98,9 @@ def test_safety_limits_have_defaults_and_null_lifts_them(project: Project) -> No
     """What is left out keeps its default; money is micro-USD."""
     project.keys(KEYS)
     assert project.load().settings.safety == SafetyLimits()
-    safety = "safety: {max_creates: null, max_increase_usd: '12.5', require: [total_usd, daily_usd, total_usd]}\n"
+    safety = (
+        "safety: {max_creates: null, max_increase_usd: '12.5', require: [total_usd, daily_usd, total_usd]}\n"
+    )
     project.keys(KEYS, settings=SETTINGS + safety)
     manifest = project.load()
     assert manifest.settings.safety == replace(
@@ -107,7 +124,8 @@ def test_the_digest_is_of_the_meaning(project: Project) -> None:
         "  local: {type: dotenv, path: .secrets/keys.env}\n"
         "accounts:\n"
         "  other: {provider: full, base_url: 'https://full.example:443/', token: {env: OTHER_TOKEN}}\n"
-        "  main: {undeclared: report, provider: partner, base_url: https://api.example, token: {env: MAIN_TOKEN}}\n"
+        "  main: {undeclared: report, base_url: https://api.example, token: {env: MAIN_TOKEN},\n"
+        "         provider: partner}\n"
         "keys: ['keys/a.yaml']\nversion: 1\nsafety: {max_creates: 20}\nmax_file_mb: 9\n"
     )
     assert digest(project, SETTINGS) == digest(project, same)

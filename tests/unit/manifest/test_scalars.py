@@ -53,14 +53,23 @@ def of(rule: Checked) -> Any:
 
 @pytest.mark.parametrize(
     ("value", "micro"),
-    [(5, 5 * USD), ("7", 7 * USD), ("2.50", 2_500_000), ("0.000001", 1), (10**12, 10**18), ("unlimited", "unlimited")],
+    [
+        (5, 5 * USD),
+        ("7", 7 * USD),
+        ("2.50", 2_500_000),
+        ("0.000001", 1),
+        (10**12, 10**18),
+        ("unlimited", "unlimited"),
+    ],
 )
 def test_caps_are_micro_usd(value: object, micro: object) -> None:
     """Whole numbers and quoted decimals, never a float."""
     assert check(Cap, value) == micro
 
 
-@pytest.mark.parametrize("value", [2.5, True, None, "1e3", "-1", "1.0000001", "", "5 USD", [], "unlimit", float("inf")])
+@pytest.mark.parametrize(
+    "value", [2.5, True, None, "1e3", "-1", "1.0000001", "", "5 USD", [], "unlimit", float("inf")]
+)
 def test_other_amounts_are_refused_with_the_form_to_write(value: object) -> None:
     """Above all floats: they cannot hold cents."""
     assert refusal(Cap, value) == (
@@ -110,8 +119,17 @@ def test_instants_are_kept_in_utc(value: str, canonical: str) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    ["2027-01-31", "2027-01-31T00:00:00", "2027-01-31T00:00:00.5Z", "2027-02-30T00:00:00Z", "soon", 20270131, None,
-     "0001-01-01T00:00:00+23:59", "٢٠٢٧-01-31T00:00:00Z"],
+    [
+        "2027-01-31",
+        "2027-01-31T00:00:00",
+        "2027-01-31T00:00:00.5Z",
+        "2027-02-30T00:00:00Z",
+        "soon",
+        20270131,
+        None,
+        "0001-01-01T00:00:00+23:59",
+        "٢٠٢٧-01-31T00:00:00Z",
+    ],
 )
 def test_instants_without_zone_or_with_fractions_are_refused(value: object) -> None:
     """A day without a zone is another moment on each machine."""
@@ -124,8 +142,12 @@ def test_models_are_a_sorted_set_or_all() -> None:
     assert check(Models, "all") == "all"
     assert refusal(Models, ["a", "a"]) == "names an entry twice; keep one"
     assert refusal(Models, ["a", 5]) == "must hold only model names in text; entry 2 is none"
-    for value in ([], "gpt", None):
-        assert refusal(Models, value) == "must be a list of model names in text with at least one entry, or `all`"
+    empty: tuple[object, ...] = ([], "gpt", None)
+    for value in empty:
+        assert (
+            refusal(Models, value)
+            == "must be a list of model names in text with at least one entry, or `all`"
+        )
 
 
 def test_addresses_have_one_canonical_form() -> None:
@@ -147,7 +169,13 @@ def test_what_is_no_address_is_refused_by_position(value: object) -> None:
 
 @pytest.mark.parametrize(
     ("text", "span"),
-    [("90s", timedelta(seconds=90)), ("30m", timedelta(minutes=30)), ("24h", timedelta(days=1)), ("7d", timedelta(7)), ("0s", timedelta(0))],
+    [
+        ("90s", timedelta(seconds=90)),
+        ("30m", timedelta(minutes=30)),
+        ("24h", timedelta(days=1)),
+        ("7d", timedelta(7)),
+        ("0s", timedelta(0)),
+    ],
 )
 def test_durations_have_one_unit(text: str, span: timedelta) -> None:
     """Seconds, minutes, hours or days."""
@@ -157,7 +185,9 @@ def test_durations_have_one_unit(text: str, span: timedelta) -> None:
 @pytest.mark.parametrize("value", ["24", 25, "1w", "-1h", "1h30m", "01h", "9999999d", None])
 def test_other_durations_are_refused(value: object) -> None:
     """The sentence shows one."""
-    assert refusal(of(duration()), value) == "must be a duration: a whole number and one of s, m, h, d, like 24h"
+    assert (
+        refusal(of(duration()), value) == "must be a duration: a whole number and one of s, m, h, d, like 24h"
+    )
 
 
 def test_a_duration_may_have_a_least_value() -> None:
@@ -179,7 +209,7 @@ def test_words_and_bounds_are_spelt_out() -> None:
 
 def test_switches_are_true_or_false() -> None:
     """Neither `yes` nor 1."""
-    assert check(Switch, False) is False
+    assert check(Switch, value=False) is False
     for value in ("yes", 1, None):
         assert refusal(Switch, value) == "must be true or false, without quotes"
 
@@ -190,8 +220,8 @@ def test_text_is_printable_and_short() -> None:
     for value in ("", " a", "a\nb", "x" * 201, 5, True, "a\u200bb"):
         assert refusal(Text, value).startswith("must be printable text of 1 to 200 characters")
     assert check(Note, "two\nlines\t") == "two\nlines\t"
-    for value in ("x" * 2001, 5, None):
-        assert refusal(Note, value).startswith("must be text of at most 2000 characters")
+    for other in ("x" * 2001, 5, None):
+        assert refusal(Note, other).startswith("must be text of at most 2000 characters")
 
 
 def test_remote_ids_are_text_or_numbers() -> None:
@@ -209,10 +239,19 @@ def test_printable_names_are_taken(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "word"),
-    [("", "printable"), (" a", "blanks"), ("a ", "blanks"), ("a\tb", "printable"), ("a\u202eb", "printable"),
-     ("a\u200bb", "printable"), ("a/b", "`/`"), ("a~2", "`~`"), ("u\u0308", "NFC")],
+    [
+        ("", "printable"),
+        (" a", "blanks"),
+        ("a ", "blanks"),
+        ("a\tb", "printable"),
+        ("a\u202eb", "printable"),
+        ("a\u200bb", "printable"),
+        ("a/b", "`/`"),
+        ("a~2", "`~`"),
+        ("u\u0308", "NFC"),
+    ],
 )
 def test_names_that_could_mean_something_else_are_refused(name: str, word: str) -> None:
     """The namespace, the generation, and what looks the same on a screen but is not."""
     assert word in (name_problem(name) or "")
-    assert refusal(KeyName, name).startswith("must be the name of a key")
+    assert refusal(KeyName, name).startswith("must be a key's name")

@@ -33,7 +33,9 @@ def test_a_file_and_a_link_inside_are_read(project: Project) -> None:
         assert read_inside(source, project.root.resolve(), most_mb=1) == b"x"
 
 
-def test_a_link_out_of_the_directory_is_refused(project: Project, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_link_out_of_the_directory_is_refused(
+    project: Project, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     """Otherwise a pull request could read the runner's files."""
     outside = tmp_path_factory.mktemp("outside") / "secret.yaml"
     outside.write_text("x")
@@ -47,7 +49,9 @@ def test_a_link_out_of_the_directory_is_refused(project: Project, tmp_path_facto
 def test_a_pipe_is_refused_without_waiting(project: Project) -> None:
     """Nobody may ever write to it."""
     os.mkfifo(project.root / "pipe.yaml")
-    assert refusal(project, "pipe.yaml").startswith("pipe.yaml:1:1: the file is not a regular file; use plain files")
+    assert refusal(project, "pipe.yaml").startswith(
+        "pipe.yaml:1:1: the file is not a regular file; use plain files"
+    )
 
 
 def test_a_directory_is_no_file(project: Project) -> None:
@@ -59,7 +63,10 @@ def test_a_directory_is_no_file(project: Project) -> None:
 def test_a_large_file_is_refused(project: Project) -> None:
     """The limit is a setting, and the sentence names it."""
     (project.root / "big.yaml").write_bytes(b"#" * (1 << 20))
-    assert len(read_inside(SourceFile(path=Path("big.yaml"), shown=""), project.root.resolve(), most_mb=1)) == 1 << 20
+    assert (
+        len(read_inside(SourceFile(path=Path("big.yaml"), shown=""), project.root.resolve(), most_mb=1))
+        == 1 << 20
+    )
     (project.root / "big.yaml").write_bytes(b"#" * ((1 << 20) + 1))
     assert refusal(project, "big.yaml") == (
         "big.yaml:1:1: the file is larger than 1 MiB; use plain files of at most `max_file_mb` MiB (settings)"

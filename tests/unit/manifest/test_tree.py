@@ -10,7 +10,15 @@ import pytest
 
 from reconciler.errors import ManifestError
 from reconciler.manifest import tree
-from reconciler.manifest.tree import MAX_PROBLEMS, MarkedList, MarkedMapping, is_showable, locate, parse, shown
+from reconciler.manifest.tree import (
+    MAX_PROBLEMS,
+    MarkedList,
+    MarkedMapping,
+    is_showable,
+    locate,
+    parse,
+    shown,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -107,24 +115,42 @@ def test_both_line_endings_count_the_same() -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("a: &x 1\n", "f.yaml:1:4: anchors are not supported; use `defaults` or `profiles` to share settings"),
-        ("a: &x {}\n", "f.yaml:1:4: anchors are not supported; use `defaults` or `profiles` to share settings"),
+        (
+            "a: &x 1\n",
+            "f.yaml:1:4: anchors are not supported; use `defaults` or `profiles` to share settings",
+        ),
+        (
+            "a: &x {}\n",
+            "f.yaml:1:4: anchors are not supported; use `defaults` or `profiles` to share settings",
+        ),
         ("a: !!str 1\n", "f.yaml:1:4: tags (`!…`) are not supported; remove the tag"),
         ("a: ! 1\n", "f.yaml:1:4: tags (`!…`) are not supported; remove the tag"),
         ("a: !x []\n", "f.yaml:1:4: tags (`!…`) are not supported; remove the tag"),
-        ("a:\n  <<: {b: 1}\n", "f.yaml:2:3: merge keys (`<<`) are not supported; use `defaults` or `profiles`"),
+        (
+            "a:\n  <<: {b: 1}\n",
+            "f.yaml:2:3: merge keys (`<<`) are not supported; use `defaults` or `profiles`",
+        ),
         ("a: 1\nb: 2\na: 3\n", "f.yaml:3:1: `a` is written twice, first at f.yaml:1:1; keep one of the two"),
         ("5: 1\n", "f.yaml:1:1: a name must be text; put this one in quotes"),
         ("true: 1\n", "f.yaml:1:1: a name must be text; put this one in quotes"),
         ("[a]: 1\n", "f.yaml:1:1: a name must be text, not a mapping or a list"),
         ("? {a: 1}\n: 1\n", "f.yaml:1:3: a name must be text, not a mapping or a list"),
-        ("a: 1\n---\nb: 2\n", "f.yaml:2:1: a second document begins here; a file holds one, so split it into two files"),
+        (
+            "a: 1\n---\nb: 2\n",
+            "f.yaml:2:1: a second document begins here; a file holds one, so split it into two files",
+        ),
         ("- a\n", "f.yaml:1:1: a file holds a mapping (`name: value` lines), starting with `version: 1`"),
         ("text\n", "f.yaml:1:1: a file holds a mapping (`name: value` lines), starting with `version: 1`"),
         ("", "f.yaml:1:1: the file is empty; it starts with `version: 1`"),
         ("# only a comment\n", "f.yaml:1:1: the file is empty; it starts with `version: 1`"),
-        ('a: "\\0"\n', "f.yaml:1:4: text with control or invisible direction characters is refused; remove them"),
-        ('"\\u202e": 1\n', "f.yaml:1:1: text with control or invisible direction characters is refused; remove them"),
+        (
+            'a: "\\0"\n',
+            "f.yaml:1:4: text with control or invisible direction characters is refused; remove them",
+        ),
+        (
+            '"\\u202e": 1\n',
+            "f.yaml:1:1: text with control or invisible direction characters is refused; remove them",
+        ),
     ],
 )
 def test_what_could_mislead_a_reviewer_is_refused_with_its_place(text: str, expected: str) -> None:
@@ -143,13 +169,18 @@ def test_aliases_are_refused_wherever_they_stand() -> None:
     """As a value and in a list the reading goes on; as a name it cannot."""
     as_value = "aliases are not supported; use `defaults` or `profiles` to share settings"
     found = refusals("a: &x 1\nb: *x\nc: [*x]\n")
-    assert [text for text in found if "alias" in text] == [f"f.yaml:2:4: {as_value}", f"f.yaml:3:5: {as_value}"]
+    assert [text for text in found if "alias" in text] == [
+        f"f.yaml:2:4: {as_value}",
+        f"f.yaml:3:5: {as_value}",
+    ]
     assert refusals("a: &x b\n*x : 1\n")[-1] == "f.yaml:2:1: a name cannot be an alias; write the name out"
 
 
 def test_a_bomb_of_aliases_is_refused_at_once() -> None:
     """Nothing is ever expanded, so nested references cost nothing."""
-    text = "a: &a [x]\n" + "".join(f"{b}: &{b} [*{a},*{a}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True))
+    text = "a: &a [x]\n" + "".join(
+        f"{b}: &{b} [*{a},*{a}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True)
+    )
     assert len(refusals(text)) > 8
 
 
@@ -185,7 +216,9 @@ def test_deep_nesting_ends_at_a_limit(text: str) -> None:
 def test_the_deepest_allowed_nesting_is_read() -> None:
     """32 levels are fine, one more is not."""
     assert parse("{a: " * 32 + "1" + "}" * 32, "f")
-    assert refusals("{a: " * 33 + "1" + "}" * 33) == ["f.yaml:1:129: nested deeper than 32 levels; flatten it"]
+    assert refusals("{a: " * 33 + "1" + "}" * 33) == [
+        "f.yaml:1:129: nested deeper than 32 levels; flatten it"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -202,7 +235,9 @@ def test_colons_inside_braces_need_no_quotes(text: str, value: object) -> None:
     assert parse(text, "f")["a"] == value
 
 
-@pytest.mark.parametrize("text", ["a: [1, 2\n", "a: 'x\n", "a: b: cr_secret\n", "\ta: 1\n", "a: *\n", 'a: "\\q"\n', "a: @x\n"])
+@pytest.mark.parametrize(
+    "text", ["a: [1, 2\n", "a: 'x\n", "a: b: cr_secret\n", "\ta: 1\n", "a: *\n", 'a: "\\q"\n', "a: @x\n"]
+)
 def test_a_syntax_error_names_a_place_and_quotes_nothing(text: str) -> None:
     """The sentence is ours; nothing of the file is in it."""
     (found,) = refusals(text)

@@ -82,7 +82,10 @@ def test_check_is_asked_without_a_secret(directory: Path) -> None:
 def test_every_entry_is_checked(directory: Path) -> None:
     """Each refused entry is named."""
     check = shell('[ "$1" = GOOD ]', "{entry}")
-    entries = [Entry(name=name, address="reseller/a") for name in ("BAD_1", "GOOD", "BAD_2")]
+    entries = [
+        Entry(name=name, address="reseller/a", origin="https://api.example")
+        for name in ("BAD_1", "GOOD", "BAD_2")
+    ]
 
     with pytest.raises(SinkRefusedError) as caught:
         hook(directory, check=check).preflight(entries)
@@ -156,12 +159,12 @@ def test_verify_asks_the_program(directory: Path) -> None:
 @pytest.mark.parametrize(
     "entry",
     [
-        Entry(name="--help", address="reseller/a"),
-        Entry(name="A B", address="reseller/a"),
-        Entry(name="", address="reseller/a"),
-        Entry(name="A\n", address="reseller/a"),
-        Entry(name="A", address="--help/a"),
-        Entry(name="A", address="reseller/\x1b"),
+        Entry(name="--help", address="reseller/a", origin="https://api.example"),
+        Entry(name="A B", address="reseller/a", origin="https://api.example"),
+        Entry(name="", address="reseller/a", origin="https://api.example"),
+        Entry(name="A\n", address="reseller/a", origin="https://api.example"),
+        Entry(name="A", address="--help/a", origin="https://api.example"),
+        Entry(name="A", address="reseller/\x1b", origin="https://api.example"),
     ],
     ids=range(6),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,11 +21,11 @@ def test_every_problem_is_told_at_once(tmp_path: Path) -> None:
     """One round is enough to repair the declarations."""
     (tmp_path / "keys.env").write_text("TAKEN=x\n", "utf-8")
     entries = [
-        Entry(name="TAKEN", address="reseller/a"),
-        Entry(name="not-a-name", address="reseller/b"),
-        Entry(name="BOTH", address="reseller/c"),
-        Entry(name="BOTH", address="reseller/d"),
-        Entry(name="FINE", address="reseller/e"),
+        Entry(name="TAKEN", address="reseller/a", origin="https://api.example"),
+        Entry(name="not-a-name", address="reseller/b", origin="https://api.example"),
+        Entry(name="BOTH", address="reseller/c", origin="https://api.example"),
+        Entry(name="BOTH", address="reseller/d", origin="https://api.example"),
+        Entry(name="FINE", address="reseller/e", origin="https://api.example"),
     ]
 
     with pytest.raises(SinkRefusedError) as caught:
@@ -43,7 +44,7 @@ def test_every_problem_is_told_at_once(tmp_path: Path) -> None:
 def test_takeover_does_not_replace_what_is_no_secret(tmp_path: Path) -> None:
     """An object under the name is somebody's structure, not an old secret."""
     (tmp_path / "keys.json").write_text('{"CLIENT_A_KEY": {"a": 1}}', "utf-8")
-    entry = Entry(name=NAME, address=ENTRY.address, takeover=True)
+    entry = replace(ENTRY, takeover=True)
 
     with pytest.raises(SinkRefusedError, match="no string"):
         json_file.build({"path": tmp_path / "keys.json"}).preflight([entry])
@@ -65,7 +66,7 @@ def test_an_entry_removed_by_hand_is_free(tmp_path: Path) -> None:
     (tmp_path / "keys.env").unlink()
 
     assert sink.stat([NAME]) == {}
-    sink.preflight([Entry(name=NAME, address="reseller/other")])
+    sink.preflight([Entry(name=NAME, address="reseller/other", origin="https://api.example")])
 
 
 def test_a_secret_that_the_format_cannot_hold_is_not_written(tmp_path: Path) -> None:

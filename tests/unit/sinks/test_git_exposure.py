@@ -16,7 +16,7 @@ from reconciler.sinks._git_exposure import exposure
 if TYPE_CHECKING:
     from pathlib import Path
 
-ENTRY = Entry(name="A", address="reseller/a")
+ENTRY = Entry(name="A", address="reseller/a", origin="https://api.example")
 
 
 def git(directory: Path, *arguments: str) -> None:

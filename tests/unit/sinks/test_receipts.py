@@ -45,6 +45,8 @@ GOLDEN = """\
 }
 """
 
+ORIGIN = "https://api.example"
+
 
 def stamp(
     generation: int = 2,
@@ -56,7 +58,7 @@ def stamp(
     """Return a stamp."""
     at = datetime(2026, 11, 20, 12, 0, 0, 250, tzinfo=UTC).astimezone(zone)
     receipt = Receipt(
-        origin="https://api.example",
+        origin=ORIGIN,
         address=address,
         remote_id="42",
         generation=generation,
@@ -164,24 +166,23 @@ def test_custody_of_an_unseen_value_needs_a_completed_delivery() -> None:
 @pytest.mark.parametrize(
     ("record", "takeover", "origin", "reason"),
     [
-        (None, False, None, "did not write"),
-        (None, True, None, None),
-        (Record(delivered=stamp()), False, None, None),
-        (Record(delivered=stamp()), False, "https://api.example", None),
+        (None, False, ORIGIN, "did not write"),
+        (None, True, ORIGIN, None),
+        (Record(delivered=stamp()), False, ORIGIN, None),
         (Record(delivered=stamp()), False, "https://other.example", "reseller/a at https://api.example"),
-        (Record(delivered=stamp(address="reseller/b")), False, None, "reseller/b"),
-        (Record(delivered=stamp(address="reseller/b")), True, None, None),
-        (Record(delivered=stamp(address="reseller/b"), pending=stamp()), False, None, None),
-        (Record(delivered=stamp(), pending=stamp(address="reseller/b")), False, None, None),
-        (Record(pending=stamp(address="reseller/b")), False, None, "takeover"),
+        (Record(delivered=stamp(address="reseller/b")), False, ORIGIN, "reseller/b"),
+        (Record(delivered=stamp(address="reseller/b")), True, ORIGIN, None),
+        (Record(delivered=stamp(address="reseller/b"), pending=stamp()), False, ORIGIN, None),
+        (Record(delivered=stamp(), pending=stamp(address="reseller/b")), False, ORIGIN, None),
+        (Record(pending=stamp(address="reseller/b")), False, ORIGIN, "takeover"),
     ],
     ids=range(10),
 )
 def test_an_entry_belongs_to_the_keys_that_were_delivered_to_it(
-    record: Record | None, *, takeover: bool, origin: str | None, reason: str | None
+    record: Record | None, *, takeover: bool, origin: str, reason: str | None
 ) -> None:
     """What was begun for a key may be finished for it; everything else is somebody else's."""
-    found = refusal(Entry(name="A", address="reseller/a", takeover=takeover), record, origin=origin)
+    found = refusal(Entry(name="A", address="reseller/a", origin=origin, takeover=takeover), record)
 
     assert (found is None) == (reason is None)
     assert (reason or "") in (found or "")
