@@ -133,7 +133,7 @@ def _mint(
         return _blocked(key, None, Reason.NO_SINK, "declare `deliver`, or `adopt` the id of an existing key")
     if gone := _vanished(key, rows, account, receipts):
         # A list may leave out keys that are off, so this incarnation must not be minted a second time.
-        note = f"id {gone} may be hidden or deleted; raise `generation` to mint a new key"
+        note = f"id {gone} is hidden, deleted or not listed yet; plan again, or raise `generation`"
         return _blocked(key, None, Reason.VANISHED, note)
     if refused := _refused(account, listing):
         return _blocked(key, None, Reason.NO_MINTING, refused)

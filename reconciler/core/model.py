@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
+
+from reconciler.core.fields import TOTAL_USD
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from reconciler.core.fields import Spec
+    from reconciler.core.fields import Spec, Value
     from reconciler.core.identity import Incarnation
     from reconciler.core.secret import Secret
 
 DEFAULT_OVERLAP: Final = timedelta(hours=24)
+_LIFETIME_CAPS: Final = (TOTAL_USD, "limits.total_units")
 
 
 class Undeclared(StrEnum):
@@ -58,6 +61,8 @@ class Capabilities:
         money_quantum: the smallest step of an amount, in micro-USD.
         replay_window: how long after a create a replay is trusted to answer with the same key.
         mintable: whether keys can be created at all.
+        born: what a new key shows beside the floor, where the provider has fields that a create leaves out.
+        same_limit: fields that are one limit in several units, so a key declares one of them at most.
     """
 
     fields: frozenset[str]
@@ -77,6 +82,8 @@ class Capabilities:
     money_quantum: int
     replay_window: timedelta = timedelta(hours=1)
     mintable: bool = True
+    born: Spec = field(default_factory=dict)
+    same_limit: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -193,6 +200,7 @@ class ObservedKey:
         unused: whether the provider shows that the key never spent anything; None where it does not say.
         age: time since creation by the provider's own clock; None where unknown.
         foreign: the row belongs to somebody else and is never written.
+        used_up: nothing is left of the lifetime cap, so it cannot be told from any lower one.
     """
 
     id: str
@@ -202,11 +210,28 @@ class ObservedKey:
     unused: bool | None = None
     age: timedelta | None = None
     foreign: bool = False
+    used_up: bool = False
 
     @property
     def live(self) -> bool:
         """Whether the key may be usable; a provider that does not say counts as yes."""
         return self.spec.get("enabled") is not False
+
+    def held_against(self, wanted: Spec) -> ObservedKey:
+        """Return the row for a comparison: of a used-up key, a lower cap has taken already.
+
+        A provider that keeps only what is left and what was used can store no cap below the spend.
+        """
+        met = {
+            name: wanted[name]
+            for name in _LIFETIME_CAPS
+            if self.used_up and name in self.spec and _is_lower(wanted.get(name), self.spec[name])
+        }
+        return replace(self, spec={**self.spec, **met}) if met else self
+
+
+def _is_lower(wanted: Value | None, shown: Value) -> bool:
+    return isinstance(wanted, int) and isinstance(shown, int) and wanted < shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from reconciler.core.fields import differs
 from reconciler.core.identity import Incarnation, parse_remote_name
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def resolve(
     orphaned = [row for row in unborn if row is not lone and is_unusable(row.key)]
     in_use = [row for row in rest if row is not lone and row not in orphaned]
     rivals = [row for row in held + in_use if row.key.live]
-    current = lone or _settled(held, in_use)
+    current = lone or _settled(key.spec, held, in_use)
     others = sorted(
         (row for row in rows if row.key.live), key=lambda row: (-row.incarnation.generation, *_rank(row))
     )
@@ -144,11 +145,13 @@ def _rank(row: Row) -> tuple[int, bool, str]:
     return (row.incarnation.attempt, row.key.live, row.key.id)
 
 
-def _settled(held: list[Row], in_use: list[Row]) -> Row | None:
-    """Return the row that is beyond birth: live over disabled, in custody over not, then the last attempt."""
+def _settled(spec: Spec, held: list[Row], in_use: list[Row]) -> Row | None:
+    """Return the row that is beyond birth: live before disabled, then in custody, latest attempt last."""
     candidates = sorted(in_use, key=_rank) + sorted(held, key=_rank)
     live = [row for row in candidates if row.key.live]
-    return _last(live) or _last(candidates)
+    # Once the live row was switched off as declared, it must not lose its place to another dead one.
+    dead = sorted(candidates, key=lambda row: (row in held, not differs(spec, row.key.spec)))
+    return _last(live) or _last(dead)
 
 
 def _last(rows: list[Row]) -> Row | None:

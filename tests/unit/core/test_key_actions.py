@@ -135,6 +135,11 @@ CASES = [
     ),
     Case("in use, no sink wanted", (row("1"),), declared=key(deliver=())),
     Case("in use, no sink wanted, drifted", (DRIFTED,), ((OP.UPDATE, "1", WHY.DRIFT),), key(deliver=())),
+    Case(
+        "in use, no sink wanted, switched off as declared, beside a dead row",
+        (row("1", enabled=False), row("2", spec=FLOOR, enabled=False)),
+        declared=key(spec=OFF, deliver=()),
+    ),
     Case("new, and no sink", steps=((OP.BLOCKED, None, WHY.NO_SINK),), declared=key(deliver=())),
     Case(
         "new, and an earlier create that was not recognised may be there",
@@ -565,7 +570,7 @@ def test_a_key_without_custody_is_blocked_with_its_remedies(remedy: str) -> None
         (Case("", where={"mintable": False}), "example creates no keys"),
         (Case("", declared=key(deliver=())), "declare `deliver`"),
         (Case("", declared=key(adopt="9")), "correct the id"),
-        (Case("", receipts={LOCAL: receipt("7")}), "id 7 may be hidden or deleted; raise `generation`"),
+        (Case("", receipts={LOCAL: receipt("7")}), "id 7 is hidden, deleted or not listed yet; plan again"),
     ],
 )
 def test_a_key_that_cannot_be_minted_says_why(case: Case, word: str) -> None:
