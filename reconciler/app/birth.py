@@ -12,6 +12,7 @@ from reconciler.core.fields import ENABLED
 from reconciler.core.identity import Incarnation
 from reconciler.core.model import Receipt
 from reconciler.core.report import Outcome, Status
+from reconciler.core.resolution import is_unusable
 from reconciler.errors import ReconcilerError, SecretLostError, SinkUnverifiedError
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from reconciler.core.fields import Spec
     from reconciler.core.model import DesiredKey, ObservedKey
     from reconciler.core.plan import Action
-    from reconciler.core.resolution import Resolution, Row
+    from reconciler.core.resolution import Resolution
     from reconciler.errors import SinkError
     from reconciler.ports.sink import Sink
 
@@ -55,10 +56,12 @@ class Birth:
         try:
             for orphan in found.orphans:
                 self.mint.condemn(orphan.key)
+            wanted = self.action.after
             if found.current is not None and found.in_custody:
-                return self._activate(found.current.key, self.key.spec)
+                return self._activate(found.current.key, wanted or {})
+            row = self._deliver_first(found)
             # A provider may make keys that are off, or replay one that was condemned and is now delivered.
-            return self._activate(self._deliver_first(found), {ENABLED: True, **self.key.spec})
+            return self._activate(row, {} if wanted is None else {ENABLED: True, **wanted})
         except ReconcilerError as error:
             self.error = error
             return from_error(
@@ -80,7 +83,7 @@ class Birth:
             incarnation = found.current.incarnation
             return self._deliver(incarnation, self.mint.recover(incarnation, found.current.key))
         except SecretLostError as error:
-            self._condemn(incarnation, error, found.current)
+            self._condemn(incarnation, error, found)
         incarnation = incarnation.next_attempt()
         try:
             return self._deliver(incarnation, self.mint.mint(incarnation))
@@ -89,13 +92,14 @@ class Birth:
             msg = f"{error}; it is disabled, and the provider may not hand out secrets at all"
             raise SecretLostError(msg, key_id=error.key_id) from None
 
-    def _condemn(self, incarnation: Incarnation, error: SecretLostError, row: Row | None) -> None:
+    def _condemn(self, incarnation: Incarnation, error: SecretLostError, found: Resolution | None) -> None:
         """Disable a row whose secret is lost, unless somebody might be using it."""
-        if row is not None and not (row.key.unused or row.key.used_micro_usd == 0):
+        row = found.current.key if found and found.current else None
+        if found is not None and row is not None and not (found.unborn and is_unusable(row)):
             msg = f"{error}; it may be in use, so raise `generation` to replace it or `adopt` it"
             raise SinkUnverifiedError(msg) from None
         if row is not None:
-            self.mint.condemn(row.key)
+            self.mint.condemn(row)
         self.mint.condemn_lost(incarnation, error)
 
     def _deliver(self, incarnation: Incarnation, held: Held) -> ObservedKey:

@@ -9,11 +9,13 @@ from reconciler.app.row_writes import look, settle
 from reconciler.core.fields import ENABLED
 from reconciler.core.identity import idempotency_key, remote_name
 from reconciler.core.model import Minted, MintRequest, ObservedKey
+from reconciler.core.resolution import is_unusable
 from reconciler.errors import (
     HostileAnswerError,
     OutcomeUnknownError,
     ReconcilerError,
     SecretLostError,
+    SinkUnverifiedError,
 )
 
 if TYPE_CHECKING:
@@ -96,10 +98,15 @@ class Mint:
             msg = f"{row.id} was minted and never delivered, and its secret cannot be read again"
             raise SecretLostError(msg, key_id=row.id)
         held = self.mint(incarnation)
-        if held.key.id != row.id:
-            # The provider forgot the first create: two rows exist, and only this one's secret is in hand.
+        if held.key.id == row.id:
+            return held
+        # The provider forgot the first create: two rows exist, and only the new one's secret is in hand.
+        if is_unusable(row):
             self.condemn(row)
-        return held
+            return held
+        self.condemn(held.key)
+        msg = f"{row.id} may be in use and its secret is lost; raise `generation` to replace it or `adopt` it"
+        raise SinkUnverifiedError(msg)
 
     def condemn(self, row: ObservedKey) -> None:
         """Disable a row whose secret nobody can have, and read it back."""

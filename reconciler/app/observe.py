@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
 
 from reconciler.core.model import ObservedState
+from reconciler.errors import KeyNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from reconciler.core.model import Delivery, DesiredKey, Listing, Receipt
+    from reconciler.core.model import Delivery, DesiredKey, Listing, ObservedKey, Receipt
     from reconciler.ports.provider import Provider
     from reconciler.ports.sink import Sink
+
+MOST_PROBES: Final = 50
+"""Keys that are looked for by id after a list; more than these are left to a person."""
 
 
 def observe(
@@ -38,7 +44,24 @@ def observe(
         receipts: dict[Delivery, Receipt] = {}
         for future in stats:
             receipts.update(future.result())
+    for label, provider in providers.items():
+        listings[label] = _with_hidden(listings[label], provider, receipts.values())
     return ObservedState(listings=listings, receipts=receipts)
+
+
+def _with_hidden(listing: Listing, provider: Provider, receipts: Iterable[Receipt]) -> Listing:
+    """Add keys that a sink holds and the list leaves out: a list may hide what is off, or lag behind."""
+    listed = {key.id for key in listing.keys}
+    hidden = {
+        receipt.remote_id
+        for receipt in receipts
+        if receipt.origin == provider.origin and receipt.remote_id not in listed
+    }
+    found: list[ObservedKey] = []
+    for key_id in sorted(hidden)[:MOST_PROBES]:
+        with suppress(KeyNotFoundError):
+            found.append(provider.get_key(key_id))
+    return replace(listing, keys=(*listing.keys, *found)) if found else listing
 
 
 def receipts_of(sink: Sink, deliveries: Iterable[Delivery]) -> dict[Delivery, Receipt]:
