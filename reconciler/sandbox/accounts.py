@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from reconciler.sandbox.database import Database
 
 AccountStatus = Literal["active", "suspended", "pending"]
+Role = Literal["user", "root"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +28,10 @@ class Account:
         token: the bearer token; a real vendor keeps only its hash, and authentication here uses only that.
         funded: money paid in so far, in the settlement currency.
         rate: settlement currency charged for one upstream USD.
+        user_id: the number that a vendor knows the user by.
+        role: whether the user runs the vendor's server.
+        user_group: the price group of the user.
+        reads: the label of the account whose keys this credential shows, for credentials that only read.
     """
 
     label: str
@@ -38,9 +43,13 @@ class Account:
     status: AccountStatus = "active"
     funded: float = 10_000.0
     rate: float = 5.76
+    user_id: int = 0
+    role: Role = "user"
+    user_group: str = "default"
+    reads: str = ""
 
 
-DEFAULT_ACCOUNTS = (
+PARTNER_ACCOUNTS = (
     Account(label="one", token="rsk_sandbox_one_00000000000000000001"),  # noqa: S106  # a public test value
     Account(
         label="two",
@@ -52,6 +61,54 @@ DEFAULT_ACCOUNTS = (
         rate=0.65,
     ),
 )
+READONLY_ACCOUNTS = (
+    Account(
+        label="one_readonly",
+        vendor="qcode-readonly",
+        token="qot_sandbox_one_00000000000000000001",  # noqa: S106  # likewise
+        reads="one",
+    ),
+    Account(
+        label="two_readonly",
+        vendor="qcode-readonly",
+        token="qot_sandbox_two_00000000000000000002",  # noqa: S106  # likewise
+        region="us",
+        tier="D",
+        currency="USD",
+        reads="two",
+    ),
+)
+
+
+def _newapi(vendor: str, token: str, user_id: int, suffix: str = "") -> Account:
+    return Account(
+        label=vendor.replace("-", "_") + suffix,
+        vendor=vendor,
+        token=token,
+        tier="",
+        region="",
+        currency="USD",
+        rate=1.0,
+        user_id=user_id,
+    )
+
+
+# The tokens look as those of the real servers do: base64 with its special characters, hex, or opaque.
+NEWAPI_ACCOUNTS = (
+    _newapi("new-api", "sandbox/NewApi+One00000000001===", 101),
+    _newapi("new-api", "sandbox/NewApi+Two00000000002===", 102, "_two"),
+    _newapi("new-api-rc", "sandbox/NewApiRc+One000000001===", 111),
+    _newapi("new-api-rc", "sandbox/NewApiRc+Two000000002===", 112, "_two"),
+    _newapi("new-api-old", "sandbox/NewApiOld+One0000001====", 121),
+    _newapi("new-api-old", "sandbox/NewApiOld+Two0000002====", 122, "_two"),
+    _newapi("hitopen", "sandbox-hitopen-one-0000000000000001", 131),
+    _newapi("hitopen", "sandbox-hitopen-two-0000000000000002", 132, "_two"),
+    _newapi("cometapi", "sandbox-cometapi-one-000000000000001", 141),
+    _newapi("cometapi", "sandbox-cometapi-two-000000000000002", 142, "_two"),
+    _newapi("one-api", "5a0db0c0ffee00000000000000000001", 151),
+    _newapi("one-api", "5a0db0c0ffee00000000000000000002", 152, "_two"),
+)
+DEFAULT_ACCOUNTS = (*PARTNER_ACCOUNTS, *READONLY_ACCOUNTS, *NEWAPI_ACCOUNTS)
 
 
 class Accounts:
@@ -67,8 +124,8 @@ class Accounts:
                 self._write(account)
 
     def all(self) -> list[Account]:
-        """Return every account, in the order of their labels."""
-        return [_account(row) for row in self._database.rows("SELECT * FROM accounts ORDER BY label")]
+        """Return every account, in the order of adding."""
+        return [_account(row) for row in self._database.rows("SELECT * FROM accounts ORDER BY rowid")]
 
     def get(self, label: str) -> Account | None:
         """Return the account of that label, or None."""
@@ -92,8 +149,8 @@ class Accounts:
         Raises:
             InvalidValueError: the wanted token is another account's.
         """
-        prefix = account.token.partition("_")[0]
-        wanted = token or f"{prefix}_{secrets.token_hex(16)}"
+        prefix, mark, _ = account.token.partition("_")
+        wanted = token or (prefix + mark if mark else "") + secrets.token_hex(16)
         if self.of_token(wanted) not in {None, account}:
             message = "token belongs to another account; use one of its own"
             raise InvalidValueError(message)

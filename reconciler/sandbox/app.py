@@ -9,16 +9,22 @@ from starlette.responses import JSONResponse
 from reconciler.sandbox.connection import PROTOCOL
 from reconciler.sandbox.exchange import ExchangeMiddleware, Sandbox
 from reconciler.sandbox.holds import Holds
+from reconciler.sandbox.newapi_dialects import DIALECTS
+from reconciler.sandbox.newapi_server import NewApiServer
 from reconciler.sandbox.operator import PREFIX as OPERATOR_PREFIX
 from reconciler.sandbox.operator import operator_app
-from reconciler.sandbox.qcode_partner import PREFIX as QCODE_PREFIX
-from reconciler.sandbox.qcode_partner import VENDOR as QCODE_VENDOR
+from reconciler.sandbox.qcode_partner import PREFIX as PARTNER_PREFIX
+from reconciler.sandbox.qcode_partner import VENDOR as PARTNER_VENDOR
 from reconciler.sandbox.qcode_partner import QcodePartner
+from reconciler.sandbox.qcode_readonly import PREFIX as READONLY_PREFIX
+from reconciler.sandbox.qcode_readonly import VENDOR as READONLY_VENDOR
+from reconciler.sandbox.qcode_readonly import QcodeReadOnly
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from reconciler.sandbox.exchange import EventListener
+    from reconciler.sandbox.panel import Controllable
     from reconciler.sandbox.store import Store
 
 
@@ -33,10 +39,11 @@ class SandboxApp:
 
     def __init__(self, store: Store, on_event: EventListener | None = None) -> None:
         self.sandbox = Sandbox(store=store, holds=Holds(), on_event=on_event)
-        qcode = QcodePartner(self.sandbox)
-        # A further vendor is one more line here and one more prefix below.
-        vendors = {QCODE_VENDOR: qcode}
-        self._prefixes: dict[str, ASGIApp] = {QCODE_PREFIX: qcode}
+        partner, readonly = QcodePartner(self.sandbox), QcodeReadOnly(self.sandbox)
+        family = {name: NewApiServer(self.sandbox, dialect) for name, dialect in DIALECTS.items()}
+        self._prefixes: dict[str, ASGIApp] = {PARTNER_PREFIX: partner, READONLY_PREFIX: readonly}
+        self._prefixes |= {server.prefix: server for server in family.values()}
+        vendors: dict[str, Controllable] = {PARTNER_VENDOR: partner, READONLY_VENDOR: readonly, **family}
         self._operator = operator_app(self.sandbox, vendors)
         self._vendors = ExchangeMiddleware(self.sandbox, self._route)
 
@@ -55,7 +62,7 @@ class SandboxApp:
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: str = scope["path"]
         for prefix, vendor in self._prefixes.items():
-            if path.startswith(f"{prefix}/"):
+            if path == prefix or path.startswith(f"{prefix}/"):
                 await vendor(scope, receive, send)
                 return
         await JSONResponse({"detail": "Not Found"}, 404)(scope, receive, send)

@@ -16,18 +16,22 @@ SCHEMA = """
 CREATE TABLE IF NOT EXISTS accounts (
     label TEXT PRIMARY KEY, vendor TEXT NOT NULL, token TEXT NOT NULL, token_hash TEXT NOT NULL UNIQUE,
     region TEXT NOT NULL, tier TEXT NOT NULL, currency TEXT NOT NULL, status TEXT NOT NULL,
-    funded REAL NOT NULL, rate REAL NOT NULL);
+    funded REAL NOT NULL, rate REAL NOT NULL, user_id INTEGER NOT NULL, role TEXT NOT NULL,
+    user_group TEXT NOT NULL, reads TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS keys (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, account TEXT NOT NULL,
     name TEXT NOT NULL, description TEXT NOT NULL, enabled INTEGER NOT NULL,
     daily_usd REAL, total_usd REAL, concurrency INTEGER, spent_usd REAL NOT NULL DEFAULT 0,
-    created_at REAL NOT NULL, updated_at REAL NOT NULL, secret_hash TEXT NOT NULL, extra TEXT NOT NULL);
+    created_at REAL NOT NULL, updated_at REAL NOT NULL, deleted_at REAL, secret_hash TEXT NOT NULL,
+    extra TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS keys_by_secret ON keys (secret_hash);
 CREATE INDEX IF NOT EXISTS keys_by_account ON keys (account, seq);
 CREATE TABLE IF NOT EXISTS spend (key_id TEXT NOT NULL, at REAL NOT NULL, usd REAL NOT NULL);
 CREATE INDEX IF NOT EXISTS spend_by_key ON spend (key_id, at);
 CREATE TABLE IF NOT EXISTS secrets (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, key_id TEXT NOT NULL, account TEXT NOT NULL,
     secret TEXT NOT NULL, minted_at REAL NOT NULL);
+CREATE INDEX IF NOT EXISTS secrets_by_key ON secrets (key_id);
 CREATE TABLE IF NOT EXISTS pending (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, key_id TEXT NOT NULL, due REAL NOT NULL, changes TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS idempotency (

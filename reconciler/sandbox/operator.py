@@ -6,12 +6,13 @@ They pass no faults, no limits and no events, and are not in the request log.
 | call | does |
 |---|---|
 | `GET state` | clock, accounts, keys, limits, faults, holds and the switches that differ from their defaults |
-| `GET keys[?account=LABEL]` | every field of every key, spend included, secrets not |
-| `POST keys` | make a key as the panel would: `account`, and any of `name description daily_usd total_usd concurrency enabled`; or `{"keys": [...]}`; answers with the plaintext |
-| `PATCH keys/ID` | change `name`, `description`, `enabled`, `daily_usd`, `total_usd` or `concurrency` |
+| `GET keys[?account=LABEL][&deleted=1]` | every field of every key, spend included, secrets not; hidden rows on demand |
+| `POST keys` | make a key as the panel would: `account`, and fields of a key (below); or `{"keys": [...]}`; answers with the plaintext |
+| `PATCH keys/ID` | change fields of a key |
 | `DELETE keys/ID` | remove a key |
-| `POST keys/ID/spend` | book `usd` of cost, now or `at` (epoch seconds) |
-| `GET accounts`, `PATCH accounts/LABEL` | see or change `region tier currency status funded rate` |
+| `POST keys/ID/spend` | a call that costs `usd`, or quota `units`, now or `at` (epoch seconds); 409 when the vendor would not serve the key |
+| `POST keys/ID/use` | a call that costs nothing: `served` says whether the vendor would serve it, `reason` why not |
+| `GET accounts`, `PATCH accounts/LABEL` | see or change `region tier currency status funded rate role user_group` |
 | `POST accounts/LABEL/suspend`, `…/unsuspend` | the vendor answers 403, or serves again |
 | `POST accounts/LABEL/reset-token` | a new token (or the given `token`); the old one is 401 at once |
 | `GET switches`, `PUT switches/VENDOR`, `DELETE switches/VENDOR` | list, change some, back to the defaults |
@@ -28,17 +29,14 @@ from __future__ import annotations
 
 import ipaddress
 import json
-import secrets
-import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from reconciler.sandbox.keys import NewKey
 from reconciler.sandbox.operator_bodies import (
     AccountChange,
     ClockChange,
@@ -48,7 +46,7 @@ from reconciler.sandbox.operator_bodies import (
     Spend,
     TokenReset,
 )
-from reconciler.sandbox.switches import describe
+from reconciler.sandbox.panel import RefusedUseError
 from reconciler.sandbox.validation import InvalidValueError, build
 
 if TYPE_CHECKING:
@@ -60,24 +58,11 @@ if TYPE_CHECKING:
     from reconciler.sandbox.accounts import Account
     from reconciler.sandbox.exchange import Sandbox
     from reconciler.sandbox.keys import KeyRow
-    from reconciler.sandbox.limits import Limits
-    from reconciler.sandbox.switches import SwitchBoard
+    from reconciler.sandbox.panel import Controllable, Panel
 
 PREFIX = "/_sandbox/"
 Body = dict[str, Any]
 Handler = Callable[["Request", Body], Awaitable[object]]
-
-
-class Controllable(Protocol):
-    """What a simulated vendor offers to the operator."""
-
-    @property
-    def switches(self) -> SwitchBoard[Any]:
-        """The vendor's switches."""
-
-    @property
-    def limits(self) -> Limits:
-        """The vendor's request budgets."""
 
 
 class MissingError(Exception):
@@ -99,6 +84,7 @@ def operator_app(sandbox: Sandbox, vendors: Mapping[str, Controllable]) -> ASGIA
         ("PATCH", "keys/{id}", operator.change_key),
         ("DELETE", "keys/{id}", operator.delete_key),
         ("POST", "keys/{id}/spend", operator.spend),
+        ("POST", "keys/{id}/use", operator.use),
         ("GET", "accounts", operator.list_accounts),
         ("PATCH", "accounts/{label}", operator.change_account),
         ("POST", "accounts/{label}/suspend", operator.suspend),
@@ -159,6 +145,8 @@ def _endpoint(handler: Handler) -> Callable[[Request], Awaitable[JSONResponse]]:
             return JSONResponse(await handler(request, body))
         except MissingError as error:
             return JSONResponse({"error": f"there is no {error}"}, 404)
+        except RefusedUseError as error:
+            return JSONResponse({"error": f"the vendor refuses the call: {error}"}, 409)
         except (InvalidValueError, json.JSONDecodeError) as error:
             return JSONResponse({"error": str(error)}, 400)
 
@@ -175,11 +163,9 @@ class _Operator:
 
     async def state(self, request: Request, body: Body) -> object:
         """Everything at a glance."""
-        changed = {
+        values = {
             vendor: {
-                info.name: info.value
-                for info in describe(control.switches.get())
-                if info.value != info.default
+                info.name: info.value for info in control.switches.describe() if info.value != info.default
             }
             for vendor, control in self._vendors.items()
         }
@@ -187,46 +173,53 @@ class _Operator:
             "clock": await self.clock(request, body),
             "accounts": await self.list_accounts(request, body),
             "keys": self._keys(None),
-            "switches": changed,
+            "switches": {vendor: changed for vendor, changed in values.items() if changed},
             "limits": await self.list_limits(request, body),
             "faults": await self.list_faults(request, body),
             "holds": self._held(),
         }
 
     async def list_keys(self, request: Request, _: Body) -> object:
-        return self._keys(request.query_params.get("account"))
+        query = request.query_params
+        return self._keys(query.get("account"), deleted=bool(query.get("deleted")))
 
     async def add_keys(self, _: Request, body: Body) -> object:
         wanted = body["keys"] if set(body) == {"keys"} and isinstance(body["keys"], list) else [body]
-        keys = [self._new_key(values) for values in wanted]
-        self._store.keys.add(keys, now=self._store.clock.now())
-        return [{"id": key.id, "name": key.name, "api_key": key.secret} for key in keys]
+        with self._store.database.transaction():
+            return [self._add_key(values) for values in wanted]
 
-    def _new_key(self, values: object) -> NewKey:
+    def _add_key(self, values: object) -> dict[str, str]:
         if not isinstance(values, dict):
             message = "each of keys must be an object"
             raise InvalidValueError(message)
         wanted = build(KeyRequest, values)
-        self._account(wanted.account)
-        key_id = str(uuid.uuid4())
-        fields = asdict(wanted) | {"name": wanted.name or f"sub-{key_id[:8]}"}
-        return NewKey(id=key_id, secret=f"cr_{secrets.token_hex(32)}", **fields)
+        account = self._account(wanted.account)
+        return self._vendors[account.vendor].panel.create(account, wanted, frozenset(values) - {"account"})
 
     async def change_key(self, request: Request, body: Body) -> object:
         row = self._key(request)
         build(KeyChange, body)
-        self._store.keys.change(row.id, body, now=self._store.clock.now())
+        self._panel(row).change(row, body)
         return asdict(self._key(request))
 
     async def delete_key(self, request: Request, _: Body) -> object:
-        self._store.keys.delete(self._key(request).id)
+        row = self._key(request)
+        self._panel(row).delete(row)
         return {}
 
     async def spend(self, request: Request, body: Body) -> object:
         row, spend = self._key(request), build(Spend, body)
         at = self._store.clock.now() if spend.at is None else spend.at
-        self._store.keys.spend(row.id, spend.usd, at=at)
+        self._panel(row).use(row, usd=spend.usd, units=spend.units, at=at)
         return asdict(self._key(request))
+
+    async def use(self, request: Request, _: Body) -> object:
+        row, reason = self._key(request), ""
+        try:
+            self._panel(row).use(row, usd=0.0, units=None, at=self._store.clock.now())
+        except RefusedUseError as error:
+            reason = str(error)
+        return {"served": not reason, "reason": reason}
 
     async def list_accounts(self, _: Request, __: Body) -> object:
         return [asdict(account) for account in self._store.accounts.all()]
@@ -247,7 +240,7 @@ class _Operator:
 
     async def list_switches(self, _: Request, __: Body) -> object:
         return {
-            vendor: [asdict(info) for info in describe(control.switches.get())]
+            vendor: [asdict(info) for info in control.switches.describe()]
             for vendor, control in self._vendors.items()
         }
 
@@ -322,8 +315,8 @@ class _Operator:
         self._store.reset()
         return {}
 
-    def _keys(self, account: str | None) -> list[dict[str, Any]]:
-        return [asdict(row) for row in self._store.key_rows(account=account)]
+    def _keys(self, account: str | None, *, deleted: bool = False) -> list[dict[str, Any]]:
+        return [asdict(row) for row in self._store.key_rows(account=account, deleted=deleted)]
 
     def _held(self) -> list[dict[str, Any]]:
         return [
@@ -338,6 +331,9 @@ class _Operator:
             message = f"key {key_id}"
             raise MissingError(message)
         return row
+
+    def _panel(self, row: KeyRow) -> Panel:
+        return self._vendors[self._account(row.account).vendor].panel
 
     def _account_of(self, request: Request) -> Account:
         return self._account(request.path_params["label"])

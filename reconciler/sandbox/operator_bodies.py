@@ -4,25 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reconciler.sandbox.accounts import AccountStatus  # noqa: TC001  # read by get_type_hints
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeyRequest:
-    """A key as the panel makes it."""
-
-    account: str
-    name: str = ""
-    description: str = ""
-    enabled: bool = True
-    daily_usd: float | None = None
-    total_usd: float | None = None
-    concurrency: int | None = None
+from reconciler.sandbox.accounts import AccountStatus, Role  # noqa: TC001  # read by get_type_hints
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyChange:
-    """Fields of a key that the panel can change."""
+    """Fields of a key that a panel can change; which of them a vendor has is the vendor's business.
+
+    Attributes:
+        expires_at: epoch seconds; null is never.
+        monthly_usd: the monthly limit that QCode's read-only API shows.
+        remain_units: quota units that are left.
+        used_units: quota units that were used.
+        models: the allowed models; null is all.
+        ips: the allowed addresses; null is any.
+        status: 1 enabled, 2 disabled, 3 expired, 4 exhausted.
+    """
 
     name: str = ""
     description: str = ""
@@ -30,6 +27,23 @@ class KeyChange:
     daily_usd: float | None = None
     total_usd: float | None = None
     concurrency: int | None = None
+    expires_at: float | None = None
+    monthly_usd: float | None = None
+    remain_units: int = 0
+    used_units: int = 0
+    unlimited: bool = False
+    models: list[str] | None = None
+    ips: list[str] | None = None
+    group: str = ""
+    cross_group_retry: bool = False
+    status: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyRequest(KeyChange):
+    """A key as the panel makes it."""
+
+    account: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,13 +56,16 @@ class AccountChange:
     status: AccountStatus = "active"
     funded: float = 0.0
     rate: float = 1.0
+    role: Role = "user"
+    user_group: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spend:
-    """A cost in upstream USD."""
+    """A cost in upstream USD, or in quota units where the vendor counts them."""
 
-    usd: float
+    usd: float = 0.0
+    units: int | None = None
     at: float | None = None
 
 

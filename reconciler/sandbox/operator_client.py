@@ -55,9 +55,9 @@ class OperatorClient:
         """Return everything at a glance."""
         return dict(self.call("GET", "state"))
 
-    def keys(self, account: str | None = None) -> list[KeyRow]:
-        """Return the keys of one account, or of all."""
-        query = "" if account is None else f"?account={quote(account)}"
+    def keys(self, account: str | None = None, *, deleted: bool = False) -> list[KeyRow]:
+        """Return the keys of one account, or of all; hidden rows on demand."""
+        query = f"?account={quote(account or '')}&deleted={'1' if deleted else ''}"
         return [KeyRow(**row) for row in self.call("GET", f"keys{query}")]
 
     def key(self, key_id: str) -> KeyRow:
@@ -84,16 +84,27 @@ class OperatorClient:
         """Remove a key as the panel would."""
         self.call("DELETE", f"keys/{key_id}")
 
-    def spend(self, key_id: str, usd: float, *, at: float | None = None) -> KeyRow:
-        """Book a cost in upstream USD."""
-        return KeyRow(**self.call("POST", f"keys/{key_id}/spend", {"usd": usd, "at": at}))
+    def spend(
+        self, key_id: str, usd: float = 0.0, *, units: int | None = None, at: float | None = None
+    ) -> KeyRow:
+        """Make a call with a key that costs upstream USD, or quota units.
+
+        Raises:
+            OperatorError: the vendor would not serve the key.
+        """
+        body = {"usd": usd, "units": units, "at": at}
+        return KeyRow(**self.call("POST", f"keys/{key_id}/spend", body))
+
+    def use(self, key_id: str) -> str:
+        """Make a call with a key that costs nothing; returns why the vendor refuses it, or an empty text."""
+        return str(self.call("POST", f"keys/{key_id}/use")["reason"])
 
     def accounts(self) -> list[dict[str, Any]]:
         """Return every account, tokens included."""
         return list(self.call("GET", "accounts"))
 
     def change_account(self, label: str, **fields: object) -> None:
-        """Change region, tier, currency, status, funded or rate."""
+        """Change region, tier, currency, status, funded, rate, role or user_group."""
         self.call("PATCH", f"accounts/{label}", fields)
 
     def suspend(self, label: str) -> None:

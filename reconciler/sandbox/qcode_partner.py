@@ -23,6 +23,7 @@ from reconciler.sandbox.exchange import date_header, exchange_of
 from reconciler.sandbox.limits import Budget, Limits
 from reconciler.sandbox.qcode_call import Call, RefusedError, Reply
 from reconciler.sandbox.qcode_handlers import QcodeHandlers
+from reconciler.sandbox.qcode_panel import QcodePanel
 from reconciler.sandbox.qcode_switches import QcodeSwitches
 from reconciler.sandbox.switches import SwitchBoard
 
@@ -60,6 +61,7 @@ class QcodePartner:
         self._store = sandbox.store
         self.switches = SwitchBoard(database, vendor=VENDOR, kind=QcodeSwitches)
         self.limits = Limits(database, vendor=VENDOR, defaults=BUDGETS)
+        self.panel = QcodePanel(sandbox.store)
         handlers = QcodeHandlers(sandbox.store)
         self._replay = handlers.replay
         key = "/keys/{key_id}"

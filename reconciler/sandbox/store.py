@@ -79,8 +79,10 @@ class Store:
         self.keys.settle(now=now)
         return self.keys.get(key_id, today=start_of_day(now, offset_hours))
 
-    def key_rows(self, *, account: str | None = None, offset_hours: int = 8) -> list[KeyRow]:
+    def key_rows(
+        self, *, account: str | None = None, offset_hours: int = 8, deleted: bool = False
+    ) -> list[KeyRow]:
         """Return keys as they are now, due changes applied; today is the day at that UTC offset."""
         now = self.clock.now()
         self.keys.settle(now=now)
-        return self.keys.all(account=account, today=start_of_day(now, offset_hours))
+        return self.keys.all(account=account, today=start_of_day(now, offset_hours), deleted=deleted)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import socket
+import ssl
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
+from reconciler.sandbox.accounts import NEWAPI_ACCOUNTS
 from reconciler.sandbox.database import Database
 from reconciler.sandbox.server import SandboxServer
 
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
     from reconciler.sandbox.operator_client import OperatorClient
 
 API = "/api/v1/reseller"
+# Every client would read the certificates of the system again, and none of them speaks TLS.
+TLS = ssl.create_default_context()
 
 
 @pytest.fixture
@@ -57,6 +62,22 @@ def two(server: SandboxServer, operator: OperatorClient) -> Iterator[httpx.Clien
 
 
 @pytest.fixture
+def family(
+    server: SandboxServer,
+    operator: OperatorClient,  # noqa: ARG001  # resets
+) -> Iterator[Callable[[str], httpx.Client]]:
+    """Speak to a server of the New API family as the account of a label, with the right headers."""
+    with ExitStack() as open_clients:
+        yield lambda label: open_clients.enter_context(_speak(server, label))
+
+
+@pytest.fixture
+def new_api(family: Callable[[str], httpx.Client]) -> httpx.Client:
+    """Speak to the dialect `new-api` as its first account."""
+    return family("new_api")
+
+
+@pytest.fixture
 def dial(server: SandboxServer, operator: OperatorClient) -> Callable[[bytes], bytes]:  # noqa: ARG001  # resets
     """Send bytes on a fresh socket and return everything until the server closes."""
     address = urlsplit(server.base_url)
@@ -81,4 +102,13 @@ def connect() -> Callable[[SandboxServer, str], httpx.Client]:
 
 def _connect(server: SandboxServer, label: str) -> httpx.Client:
     headers = {"Authorization": f"Bearer {server.tokens[label]}"}
-    return httpx.Client(base_url=server.base_url + API, headers=headers, trust_env=False)
+    return httpx.Client(base_url=server.base_url + API, headers=headers, trust_env=False, verify=TLS)
+
+
+def _speak(server: SandboxServer, label: str) -> httpx.Client:
+    account = {account.label: account for account in NEWAPI_ACCOUNTS}[label]
+    scheme = "" if account.vendor == "cometapi" else "Bearer "
+    headers = {"Authorization": scheme + account.token, "New-Api-User": str(account.user_id)}
+    return httpx.Client(
+        base_url=f"{server.base_url}/{account.vendor}", headers=headers, trust_env=False, verify=TLS
+    )

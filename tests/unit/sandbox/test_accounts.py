@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reconciler.sandbox.accounts import DEFAULT_ACCOUNTS, Accounts
+from reconciler.sandbox.accounts import DEFAULT_ACCOUNTS, PARTNER_ACCOUNTS, Accounts
 from reconciler.sandbox.validation import InvalidValueError
 
 if TYPE_CHECKING:
@@ -39,18 +39,28 @@ def test_a_reset_token_replaces_the_old_one(database: Database) -> None:
     assert accounts.reset_token(new, "rsk_wanted").token == "rsk_wanted"
 
 
+def test_a_reset_token_without_a_prefix_keeps_nothing(database: Database) -> None:
+    """A token that is one opaque word is replaced as a whole."""
+    accounts = seeded(database)
+    old = accounts.get("new_api")
+    assert old is not None
+    new = accounts.reset_token(old).token
+    assert old.token not in new
+    assert "_" not in new
+
+
 def test_two_accounts_never_share_a_token(database: Database) -> None:
     """Neither takes the other's token nor pushes the other out of the table."""
     accounts = seeded(database)
-    one, two = accounts.all()
+    one, two, *others = accounts.all()
     with pytest.raises(InvalidValueError, match="belongs to another account"):
         accounts.reset_token(one, two.token)
-    assert accounts.all() == [one, two]
+    assert accounts.all() == [one, two, *others]
 
 
 def test_the_default_accounts_differ_in_what_me_shows() -> None:
     """A client that mixes the two up can be caught by tier, region and currency."""
-    one, two = DEFAULT_ACCOUNTS
+    one, two = PARTNER_ACCOUNTS
     assert one.tier != two.tier
     assert one.region != two.region
     assert one.currency != two.currency

@@ -5,9 +5,14 @@ from __future__ import annotations
 import re
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from reconciler.sandbox.accounts import DEFAULT_ACCOUNTS
 from reconciler.sandbox.documentation import TABLES, main, render
+from reconciler.sandbox.newapi_switches import NewApiSwitches
+from reconciler.sandbox.qcode_readonly_switches import ReadOnlySwitches
 from reconciler.sandbox.qcode_switches import QcodeSwitches
 from reconciler.sandbox.server import DEFAULT_PORT
 
@@ -40,8 +45,16 @@ def test_tables_are_rewritten_in_place(tmp_path: Path) -> None:
     assert "old\n" not in text
 
 
-def test_every_switch_is_tested() -> None:
+@pytest.mark.parametrize(
+    ("kind", "tests"),
+    [
+        (QcodeSwitches, "test_qcode_*.py"),
+        (ReadOnlySwitches, "test_qcode_readonly.py"),
+        (NewApiSwitches, "test_newapi_*.py"),
+    ],
+)
+def test_every_switch_is_tested(kind: type[Any], tests: str) -> None:
     """A switch that no test of this folder sets is a promise that nobody checks."""
-    text = "".join(path.read_text("utf-8") for path in Path(__file__).parent.glob("test_qcode_*.py"))
-    untested = [item.name for item in fields(QcodeSwitches) if not re.search(rf"\b{item.name}=", text)]
+    text = "".join(path.read_text("utf-8") for path in Path(__file__).parent.glob(tests))
+    untested = [item.name for item in fields(kind) if not re.search(rf"\b{item.name}=", text)]
     assert untested == []

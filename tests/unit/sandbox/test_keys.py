@@ -67,3 +67,58 @@ def test_fields_of_one_vendor_survive(database: Database) -> None:
     keys = Keys(database)
     keys.add([NewKey(id="a", account="one", secret="s", name="a", extra={"group": "vip"})], now=1.0)
     assert keys.all()[0].extra == {"group": "vip"}
+
+
+def test_vendor_fields_are_merged_and_added_to(database: Database) -> None:
+    """A change of one leaves the others; counters move by an amount, at once or when due."""
+    keys = Keys(database)
+    extra = {"group": "vip", "remain": 10}
+    keys.add([NewKey(id="a", account="one", secret="s", name="a", extra=extra)], now=1.0)
+    keys.change("a", {"extra": {"group": ""}, "extra_add": {"remain": -3, "used": 3}}, now=2.0)
+    keys.schedule("a", {"extra_add": {"remain": -1}}, due=5.0)
+    keys.change("a", {"extra": {"remain": 100}}, now=3.0)
+    keys.settle(now=5.0)
+    assert keys.all()[0].extra == {"group": "", "remain": 99, "used": 3}
+
+
+def test_counted_ids_never_come_again(database: Database) -> None:
+    """Neither after a deletion nor after a row was hidden."""
+    keys = Keys(database)
+    for _ in range(2):
+        keys.add([new(keys.next_id())], now=1.0)
+    keys.delete("2")
+    assert keys.next_id() == "3"
+    keys.add([new("3")], now=1.0)
+    keys.delete("3", hidden_at=7.0)
+    assert keys.next_id() == "4"
+
+
+def test_a_hidden_row_is_gone_for_everybody_but_the_operator(database: Database) -> None:
+    """It is in no list, under no id and under no secret."""
+    keys = Keys(database)
+    keys.add([new("a"), new("b")], now=1.0)
+    keys.delete("a", hidden_at=7.0)
+    assert [row.id for row in keys.all()] == ["b"]
+    assert (keys.get("a"), keys.of_secret("cr_a_plaintext")) == (None, None)
+    assert [(row.id, row.deleted_at) for row in keys.all(deleted=True)] == [("a", 7.0), ("b", None)]
+
+
+def test_a_secret_leads_to_its_key_and_back(database: Database) -> None:
+    """For vendors that show a secret again, and for keys that ask about themselves."""
+    keys = Keys(database)
+    keys.add([new("a"), new("b", "two")], now=1.0)
+    found = keys.of_secret("cr_b_plaintext")
+    assert found is not None
+    assert (found.id, keys.of_secret("cr_c_plaintext")) == ("b", None)
+    assert (keys.plaintext("a"), keys.plaintext("c")) == ("cr_a_plaintext", "")
+    assert keys.plaintexts("two") == {"b": "cr_b_plaintext"}
+    assert keys.plaintexts().keys() == {"a", "b"}
+
+
+def test_uses_are_counted_by_key(database: Database) -> None:
+    """Cost and number of bookings since a moment, of one account."""
+    keys = Keys(database)
+    keys.add([new("a"), new("b", "two")], now=1.0)
+    for key, usd, at in (("a", 1.0, 5.0), ("a", 2.0, 10.0), ("a", 3.0, 11.0), ("b", 9.0, 11.0)):
+        keys.spend(key, usd, at=at)
+    assert keys.uses("one", since=10.0) == {"a": (5.0, 2)}

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from reconciler.sandbox import operator as operator_module
+from reconciler.sandbox.accounts import DEFAULT_ACCOUNTS
 from reconciler.sandbox.operator_client import OperatorClient, OperatorError
 
 if TYPE_CHECKING:
@@ -15,12 +16,12 @@ if TYPE_CHECKING:
 
 
 def test_state_shows_everything_at_a_glance(operator: OperatorClient) -> None:
-    """Only switches that were changed appear, and both accounts do."""
+    """Only switches that were changed appear, and all accounts do."""
     operator.create_key("two", name="by hand")
     operator.set_switches(create_status=201)
     operator.add_fault("nan")
     state = operator.state()
-    assert [account["label"] for account in state["accounts"]] == ["one", "two"]
+    assert [account["label"] for account in state["accounts"]] == [item.label for item in DEFAULT_ACCOUNTS]
     assert [key["name"] for key in state["keys"]] == ["by hand"]
     assert state["switches"] == {"qcode-partner": {"create_status": 201}}
     assert state["limits"]["qcode-partner"]["creates"] == {"requests": 5, "seconds": 3600}

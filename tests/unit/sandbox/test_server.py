@@ -76,7 +76,7 @@ def test_the_foreground_server_keeps_its_file(tmp_path: Path) -> None:
         command = [sys.executable, "-c", PROGRAM, str(database)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
-            url, token, _ = process.stdout.readline().split()
+            url, token, *_ = process.stdout.readline().split()
             answer = httpx.get(
                 f"{url}/api/v1/reseller/me", headers={"Authorization": f"Bearer {token}"}, trust_env=False
             )

@@ -61,3 +61,16 @@ def test_a_wrong_value_changes_nothing(database: Database) -> None:
     with pytest.raises(InvalidValueError, match="shape cannot be str 'round'; use flat, nested"):
         switches.put({"lag": 5, "shape": "round"})
     assert switches.get() == Sample()
+
+
+def test_a_vendor_can_have_its_own_defaults(database: Database) -> None:
+    """They hold until something else is set, and what its pages do not name is assumed."""
+    own = Sample(shape="nested", lag=7)
+    switches = SwitchBoard(database, vendor="v", kind=Sample, defaults=own, documented=frozenset({"lag"}))
+    assert switches.get() == own
+    assert switches.put({"lag": 1}) == Sample(shape="nested", lag=1)
+    shape, lag = switches.describe()
+    assert (shape.value, shape.default, shape.basis) == ("nested", "nested", "assumed")
+    assert (lag.value, lag.default, lag.basis) == (1, 7, "documented")
+    switches.reset()
+    assert switches.get() == own
