@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reconciler.app.executor import Executor
 from reconciler.app.observe import observe
 from reconciler.core.diff import EVERYTHING, diff
 from reconciler.core.plan_document import digest
@@ -90,6 +89,8 @@ def apply_plan(
         control: asked before each action whether to go on.
         progress: told what happens.
     """
+    from reconciler.app.executor import Executor  # noqa: PLC0415  # a plan does not need it, and starts faster
+
     executor = Executor(
         desired=world.desired,
         live=live,

@@ -224,7 +224,7 @@ def _warnings(
     hidden: Counter[str] = Counter()
     for key in keys:
         for row in rows.get(key.name, ()):
-            if len(key.spec.keys() - row.key.spec.keys()):
+            if not key.spec.keys() <= row.key.spec.keys():
                 hidden.update(key.spec.keys() - row.key.spec.keys())
     texts += [
         f"{account.label} does not show {name} for {count} keys, so a drift in it cannot be seen"

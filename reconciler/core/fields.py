@@ -96,17 +96,22 @@ def differs(managed: Spec, actual: Spec) -> bool:
 
 
 def changed_fields(before: Spec, after: Spec) -> tuple[FieldChange, ...]:
-    """Return the fields in which two unequal specs differ, sorted by name."""
-    from deepdiff import DeepDiff  # noqa: PLC0415  # slow to import, and most runs find no difference
-
-    # At its default threshold deepdiff reports specs with few fields in common as one changed whole.
-    found = DeepDiff(
-        dict(before), dict(after), ignore_order=True, report_repetition=True, threshold_to_diff_deeper=0
-    )
-    names = found.affected_root_keys
+    """Return the fields in which two specs differ, sorted by name."""
     return tuple(
-        FieldChange(name=name, before=before.get(name), after=after.get(name)) for name in sorted(names)
+        FieldChange(name=name, before=before.get(name), after=after.get(name))
+        for name in sorted({*before, *after})
+        if _changed(before.get(name), after.get(name))
     )
+
+
+def _changed(before: Value | None, after: Value | None) -> bool:
+    if before == after and type(before) is type(after):
+        return False
+    if not isinstance(before, tuple) or not isinstance(after, tuple):
+        return True
+    from deepdiff import DeepDiff  # noqa: PLC0415  # slow to import, and few plans change a set
+
+    return bool(DeepDiff(before, after, ignore_order=True, report_repetition=True))
 
 
 def direction(before: Spec, after: Spec) -> Direction:

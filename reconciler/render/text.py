@@ -5,18 +5,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from rich.cells import cell_len
-from rich.color import ColorSystem
-from rich.console import Console
-from rich.style import Style
-from rich.text import Text
-
 from reconciler.render.plan_view import plan_view
 from reconciler.render.report_view import report_view
 from reconciler.render.view import Span, Tone, counted, foreign, own
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+
+    from rich.text import Text
 
     from reconciler.core.plan import Plan
     from reconciler.core.report import Report
@@ -25,12 +21,12 @@ if TYPE_CHECKING:
 
 MIN_WIDTH: Final = 40
 _STYLES: Final = {
-    Tone.QUIET: Style(dim=True),
-    Tone.STRONG: Style(bold=True),
-    Tone.GOOD: Style(color="green"),
-    Tone.CHANGE: Style(color="yellow"),
-    Tone.WARN: Style(color="yellow", bold=True),
-    Tone.DANGER: Style(color="red", bold=True),
+    Tone.QUIET: "dim",
+    Tone.STRONG: "bold",
+    Tone.GOOD: "green",
+    Tone.CHANGE: "yellow",
+    Tone.WARN: "bold yellow",
+    Tone.DANGER: "bold red",
 }
 _ASCII: Final = str.maketrans(
     {"→": "->", "↑": "^", "↓": "v", "↻": "@", "»": ">", "·": ".", "…": "...", "✓": "*", "✗": "x"}
@@ -92,8 +88,6 @@ class _Page:
         self._width = max(width, MIN_WIDTH)
         self._color = color
         self._ascii = ascii_only
-        # Rich folds text to columns; it neither prints nor looks at the real terminal here.
-        self._console = Console(width=self._width, color_system=None)
         self._lines: list[str] = []
 
     def text(self) -> str:
@@ -154,14 +148,14 @@ class _Page:
         head = (own(f"  {row.symbol} ", row.tone), own(f"{row.verb:<{_SUBJECT - 4}}", row.tone))
         marks = [span for mark in row.marks for span in (own("  "), *mark)]
         self.line(head, (Span(text=_quoted(row.subject), tone=Tone.STRONG, code=True), *marks))
-        column = max((cell_len(detail.label) for detail in row.details), default=0)
+        column = max((_width(detail.label) for detail in row.details), default=0)
         for detail in row.details:
             self._detail(detail, column)
         if row.details:
             self.gap()
 
     def _detail(self, detail: Detail, column: int) -> None:
-        padding = " " * (column - cell_len(detail.label) + 2)
+        padding = " " * (column - _width(detail.label) + 2)
         self.line((own(" " * _DETAIL), own(detail.label, detail.tone), own(padding)), detail.value)
 
     def _notice(self, notice: Notice) -> None:
@@ -175,19 +169,35 @@ class _Page:
         return [Span(text=_ascii(span.text), tone=span.tone) for span in line] if self._ascii else line
 
     def _paint(self, spans: Iterable[Span]) -> str:
-        if not self._color:
-            return "".join(span.text for span in spans)
-        return "".join(
-            _STYLES[span.tone].render(span.text, color_system=ColorSystem.STANDARD)
-            if span.tone in _STYLES
-            else span.text
-            for span in spans
-        )
+        return "".join(_styled(span) if self._color else span.text for span in spans)
 
     def _fold(self, spans: Sequence[Span], indent: int) -> list[str]:
+        # Rich is loaded for what it alone can do: most plans in CI have neither colours nor long lines.
+        from rich.console import Console  # noqa: PLC0415
+        from rich.text import Text  # noqa: PLC0415
+
+        # It neither prints nor looks at the real terminal here.
+        console = Console(width=self._width, color_system=None)
         text = Text.assemble(*((span.text, span.tone.value) for span in spans))
-        lines = text.wrap(self._console, self._width - indent, overflow="fold")
+        lines = text.wrap(console, self._width - indent, overflow="fold")
         return [" " * indent + self._paint(_unstyled(line)).rstrip() for line in lines]
+
+
+def _styled(span: Span) -> str:
+    from rich.color import ColorSystem  # noqa: PLC0415
+    from rich.style import Style  # noqa: PLC0415
+
+    style = _STYLES.get(span.tone)
+    return Style.parse(style).render(span.text, color_system=ColorSystem.STANDARD) if style else span.text
+
+
+def _width(text: str) -> int:
+    """Return the columns that a text takes; only what is beyond ASCII needs a table."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len  # noqa: PLC0415
+
+    return cell_len(text)
 
 
 def _unstyled(line: Text) -> Iterator[Span]:
@@ -201,7 +211,7 @@ def _unstyled(line: Text) -> Iterator[Span]:
 
 
 def _cells(spans: Iterable[Span]) -> int:
-    return sum(cell_len(span.text) for span in spans)
+    return sum(_width(span.text) for span in spans)
 
 
 def _quoted(name: str) -> str:
