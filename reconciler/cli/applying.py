@@ -76,15 +76,14 @@ def run_apply(session: Session, request: Request) -> Report:
     progress = StderrProgress(stream=sys.stderr, look=session.stderr, clock=clock)
     try:
         manifest = load(session)
+        salt = salt_of(manifest.settings)
         scope = _scope(manifest, request)
         labels = scope.accounts or tuple(manifest.desired.accounts)
         with opened(
             manifest, labels, clock=clock, progress=progress, writable=True, deadline=control.deadline
         ) as world:
             plan, live = _reviewed(session, world, request, scope=scope, control=control, clock=clock)
-            return apply_plan(
-                world, plan, live, salt=salt_of(manifest.settings), control=control, progress=progress
-            )
+            return apply_plan(world, plan, live, salt=salt, control=control, progress=progress)
     except DeferredError:
         # A wait that a signal cut short looks like one that a rate limit forbids.
         if control.interrupted is None:

@@ -11,7 +11,6 @@ from reconciler.cli.clock import SystemClock
 from reconciler.cli.options import scope_of
 from reconciler.cli.progress import StderrProgress
 from reconciler.cli.signals import quit_at_once
-from reconciler.cli.wiring import collection_paused, load, opened
 
 if TYPE_CHECKING:
     from reconciler.cli.session import Session
@@ -30,6 +29,7 @@ def fresh_plan(session: Session, *, accounts: tuple[str, ...], keys: tuple[str, 
         keys: patterns of declared names; none means all.
     """
     from reconciler.app.usecases import make_plan
+    from reconciler.cli.wiring import collection_paused, load, opened
 
     quit_at_once()
     clock = SystemClock()

@@ -5,27 +5,32 @@ from __future__ import annotations
 import logging
 import os
 import random
+import sys
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from reconciler.cli.version import TOOL
 from reconciler.errors import ManifestError
 from reconciler.manifest.load import collection_paused, load_manifest
-from reconciler.manifest.settings import ProviderKind
+from reconciler.manifest.settings import ProviderKind, SecretSource
 from reconciler.providers.registry import PROVIDERS, Connection
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
+
+    from pydantic import BaseModel
 
     from reconciler.app.usecases import World
     from reconciler.cli.session import Session
     from reconciler.core.secret import Secret
     from reconciler.errors import Problem
-    from reconciler.manifest.settings import AccountSettings, Manifest, Settings
+    from reconciler.manifest.settings import AccountSettings, Manifest, Settings, SinkSettings
     from reconciler.ports.clock import Clock
     from reconciler.ports.progress import Progress
     from reconciler.ports.provider import Provider
+    from reconciler.ports.sink import Sink
 
 DEFAULT_SALT: Final = b"reconciler"
 """Used where the settings name none: who then holds an account's token can replay its creates."""
@@ -47,7 +52,7 @@ def load(session: Session) -> Manifest:
     Raises:
         ManifestError: with every problem at once.
     """
-    manifest = load_manifest(session.config, kinds=KINDS)
+    manifest = load_manifest(session.config, kinds=KINDS, plugin=_plugin_options)
     desired = manifest.desired
     _LOG.info("%s: %d accounts, %d keys", session.config, len(desired.accounts), len(desired.keys))
     return manifest
@@ -79,10 +84,13 @@ def opened(
     from reconciler.app.usecases import World
     from reconciler.sinks import registry
 
+    # httpx loads its own command line, and with it rich and pygments, unless that import fails.
+    sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]  # None is how an import is made to fail
     settings, desired = manifest.settings, manifest.desired
     chosen = sorted(set(labels))
     used = {item.sink for key in desired.keys if key.account in chosen for item in key.deliver}
     tokens = _tokens([settings.accounts[label] for label in chosen])
+    declared = _with_secrets([settings.sinks[name] for name in sorted(used)])
     with ExitStack() as stack:
         providers: dict[str, Provider] = {}
         for label, token in tokens.items():
@@ -96,9 +104,10 @@ def opened(
             )
             providers[label] = PROVIDERS[settings.accounts[label].provider].build(connection)
             stack.callback(providers[label].close)
-        sinks = {name: registry.build(settings.sinks[name]) for name in sorted(used)}
-        for sink in sinks.values():
-            stack.callback(sink.close)
+        sinks: dict[str, Sink] = {}
+        for settled in declared:
+            sinks[settled.name] = registry.build(settled)
+            stack.callback(sinks[settled.name].close)
         yield World(desired=desired, providers=providers, sinks=sinks, clock=clock, tool=TOOL)
 
 
@@ -116,6 +125,39 @@ def _tokens(accounts: Iterable[AccountSettings]) -> dict[str, Secret]:
     if problems:
         raise ManifestError(problems)
     return tokens
+
+
+def _plugin_options(kind: str) -> type[BaseModel] | None:
+    """Return the model of the options of a sink type that another package offers."""
+    from reconciler.sinks import registry
+
+    offered = registry.plugin(kind)
+    return None if offered is None else offered.Options
+
+
+def _with_secrets(sinks: Iterable[SinkSettings]) -> list[SinkSettings]:
+    """Return the sinks with every credential read, or raise with every one that is missing."""
+    problems: list[Problem] = []
+    found = [replace(sink, options=_filled_in(sink.options, problems)) for sink in sinks]
+    if problems:
+        raise ManifestError(problems)
+    return found
+
+
+def _filled_in(options: Mapping[str, object], problems: list[Problem]) -> dict[str, object]:
+    """Return options with the secret in place of where it is read from, nested ones included."""
+    from reconciler.manifest.credentials import read_secret
+
+    found: dict[str, object] = {}
+    for name, value in options.items():
+        if isinstance(value, SecretSource):
+            try:
+                found[name] = read_secret(value, os.environ)
+            except ManifestError as error:
+                problems += error.problems
+        else:
+            found[name] = _filled_in(value, problems) if isinstance(value, dict) else value
+    return found
 
 
 def _connection(
@@ -146,14 +188,11 @@ def _connection(
 def salt_of(settings: Settings) -> bytes:
     """Return what the idempotency keys are keyed with.
 
-    Of a configured salt it is the fingerprint: 64 bits that only its owner can know are plenty for a
-    key that has to be guessed at the provider, and the salt itself stays closed.
-
     Raises:
         ManifestError: when the settings name a salt that is not there.
     """
     if settings.salt is None:
         return DEFAULT_SALT
-    from reconciler.manifest.credentials import read_secret
+    from reconciler.manifest.credentials import read_salt
 
-    return read_secret(settings.salt, os.environ).fingerprint().encode()
+    return read_salt(settings.salt, os.environ)

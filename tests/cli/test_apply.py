@@ -82,6 +82,57 @@ def test_a_report_that_cannot_be_written_hides_nothing_worse(project: Project) -
     assert project.run("apply", "--yes", "--report", "/dev/full").code == 6
 
 
+def test_an_old_report_is_not_taken_for_a_new_one(project: Project) -> None:
+    """A run that is refused leaves no report, not even the one of the run before."""
+    (project.root / "report.json").write_text("old")
+
+    assert project.run("apply", "--report", "report.json").code == 4
+    assert not (project.root / "report.json").exists()
+
+
+def test_a_report_needs_a_directory(project: Project) -> None:
+    """A place where no report can be written is refused before anything is applied."""
+    done = project.run("apply", "--yes", "--report", "absent/report.json")
+
+    assert done.code == 1
+    assert "absent is no directory" in done.stderr
+    assert project.writes() == []
+
+
+def test_a_full_stdout_is_an_error_after_the_run(project: Project) -> None:
+    """The keys are applied, and the code tells that nobody could read so."""
+    with open("/dev/full", "w") as full, project.start("apply", "--yes", stdout=full.fileno()) as process:  # noqa: PTH123
+        done = project.finish(process)
+
+    assert done.code == 1
+    assert "could not be written to stdout" in done.stderr
+    assert len(project.live("client-a")) == 1
+
+
+def test_a_refused_plan_is_shown_without_spoiling_json(project: Project) -> None:
+    """With --format json stdout is for programs, so people read the refused plan on stderr."""
+    digest = f"sha256:{'0' * 64}"
+
+    done = project.run("apply", "--expect-digest", digest, "--format", "json")
+
+    assert (done.code, done.stdout) == (4, "")
+    assert "reseller/client-a" in done.stderr
+
+
+def test_a_plan_for_an_account_that_is_gone(project: Project) -> None:
+    """A saved plan whose account has been renamed is stale."""
+    assert project.run("plan", "--account", "reseller", "-o", "plan.json").code == 0
+    for name in ("reconciler.yaml", "keys/team.yaml"):
+        path = project.root / name
+        path.write_text(path.read_text().replace("reseller", "retailer"))
+
+    done = project.run("apply", "plan.json")
+
+    assert done.code == 4
+    assert "reseller" in done.stderr
+    assert project.writes() == []
+
+
 def test_a_reader_who_leaves_does_not_change_the_outcome(project: Project) -> None:
     """`apply | true` applies everything and keeps its exit code."""
     shell = f"{sys.executable} -m reconciler apply --yes | true; echo ${{PIPESTATUS[0]}}"

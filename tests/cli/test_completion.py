@@ -47,6 +47,14 @@ def test_offers(project: Project, line: str, offers: list[str]) -> None:
     assert project.sandbox.operator.requests() == []
 
 
+def test_the_group_lists_its_table() -> None:
+    """What click asks a group for is in the order of use."""
+    context = root.make_context("reconciler", ["validate"], resilient_parsing=True)
+
+    assert root.list_commands(context) == list(COMMANDS)
+    assert root.get_command(context, "nonsense") is None
+
+
 def test_the_table_of_commands_says_what_they_say() -> None:
     """The short helps of the lazy table are those of the commands."""
     context = root.make_context("reconciler", ["validate"], resilient_parsing=True)

@@ -80,6 +80,15 @@ def test_gitignore_is_extended(fresh: Project) -> None:
     assert (fresh.root / ".gitignore").read_text() == "build/\n.secrets/\n/plan.json\n/report.json\n"
 
 
+def test_a_complete_gitignore_is_left_alone(fresh: Project) -> None:
+    """Nothing is appended twice."""
+    text = ".secrets/\n/report.json\n/plan.json\n"
+    (fresh.root / ".gitignore").write_text(text)
+
+    assert ".gitignore" not in fresh.run("init").stdout
+    assert (fresh.root / ".gitignore").read_text() == text
+
+
 def test_the_workflows_pass_the_linters(fresh: Project) -> None:
     """Actionlint and zizmor, as strict as for our own workflows, find nothing."""
     fresh.run("init")

@@ -25,13 +25,13 @@ def test_it_prints_what_a_shell_needs_and_stops_on_a_signal(project: Project) ->
     """Address and tokens come as export lines; SIGTERM ends it with 0."""
     with project.start("sandbox", "--port", "0") as process:
         assert process.stdout is not None
-        lines = [process.stdout.readline().rstrip("\n") for _ in range(3)]
-        values = dict(line.removeprefix("export ").split("=", 1) for line in lines)
-        accounts = OperatorClient(values["SANDBOX_URL"]).accounts()
+        first = process.stdout.readline()
+        accounts = OperatorClient(first.strip().removeprefix("export SANDBOX_URL=")).accounts()
         process.send_signal(signal.SIGTERM)
-        code = process.wait(20)
+        rest = process.stdout.read()
 
-    assert code == 0
+    values = dict(line.removeprefix("export ").split("=", 1) for line in (first + rest).splitlines())
+    assert process.returncode == 0, rest
     tokens = {f"SANDBOX_{account['label'].upper()}_TOKEN": account["token"] for account in accounts}
     assert values == {"SANDBOX_URL": values["SANDBOX_URL"], **tokens}
 

@@ -69,6 +69,22 @@ def test_a_signal_ends_a_wait_for_a_rate_limit(project: Project) -> None:
     assert len(project.held()) == 5
 
 
+def test_a_signal_ends_a_wait_before_anything_was_written(project: Project) -> None:
+    """A wait while the keys are read is cut short too; there is no report, for nothing was applied."""
+    project.sandbox.operator.add_fault(
+        "status", method="GET", status=429, headers={"Retry-After": "80"}, times=None
+    )
+    process = project.start("apply", "--yes", "--report", "report.json")
+    assert process.stderr is not None
+    assert any(line.startswith("waiting until") for line in process.stderr)
+
+    process.send_signal(signal.SIGTERM)
+    done = project.finish(process)
+
+    assert (done.code, done.stdout) == (143, "")
+    assert not (project.root / "report.json").exists()
+
+
 def test_a_signal_ends_a_plan_at_once(project: Project) -> None:
     """A run that only reads has nothing to finish, not even the request that it waits for."""
     process = _held_at(project, "GET", "plan")

@@ -64,6 +64,8 @@ def command(
     if expect is not None and not _DIGEST.fullmatch(expect):
         msg = "--expect-digest is not a digest; copy the whole line that starts with sha256: from the plan"
         raise UsageError(msg)
+    if report is not None:
+        _make_room(report)
     request = Request(
         saved=None if plan is None else _read(plan),
         expect=expect,
@@ -80,6 +82,19 @@ def _read(path: Path) -> Plan:
     from reconciler.manifest.plan_file import read_plan
 
     return read_plan(path)
+
+
+def _make_room(path: Path) -> None:
+    """Take an older report away, so that nobody reads it as the one of a run that was refused.
+
+    Raises:
+        UsageError: when no report could be written there.
+    """
+    if not path.parent.is_dir():
+        msg = f"{path.parent} is no directory; make it, or name another --report"
+        raise UsageError(msg)
+    if path.is_file():
+        path.unlink()
 
 
 def _finish(report: Report, path: Path | None, form: str, look: Look) -> ExitCode:

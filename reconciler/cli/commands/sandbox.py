@@ -54,4 +54,4 @@ def environment(base_url: str, tokens: dict[str, str]) -> list[str]:
 
 def token_variable(label: str) -> str:
     """Return the variable that holds the token of a sandbox account."""
-    return f"SANDBOX_{label.upper()}_TOKEN"
+    return f"SANDBOX_{label.upper().replace('-', '_')}_TOKEN"

@@ -11,7 +11,6 @@ import click
 from reconciler.cli.options import formats
 from reconciler.cli.session import pass_session
 from reconciler.cli.terminal import write_result
-from reconciler.cli.wiring import load
 from reconciler.errors import ExitCode, ManifestError
 
 if TYPE_CHECKING:
@@ -29,6 +28,8 @@ def command(session: Session, form: str) -> ExitCode:
     Nothing is sent and no credential is read. Problems are written as file:line:column with the remedy,
     all of them at once, and the exit code is 3.
     """
+    from reconciler.cli.wiring import load
+
     try:
         desired = load(session).desired
     except ManifestError as error:

@@ -14,6 +14,7 @@ import pytest
 
 from reconciler.core.model import Delivery, Lifecycle, SourceMark
 from reconciler.manifest.load import collection_paused, load_manifest
+from reconciler.manifest.wire_settings import BUILT_IN_TYPES
 from tests.unit.manifest.projects import KINDS, SETTINGS, USD
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ LIMITS = (
     "daily_usd, weekly_usd, monthly_usd, total_usd, total_units, concurrency, requests_per_minute, "
     "tokens_per_minute"
 )
+TYPES = ", ".join(BUILT_IN_TYPES)
 CANARY = "cr_canary0123456789abcdef0123456789abcdef0123456789"
 
 
@@ -206,8 +208,12 @@ def test_each_mistake_in_a_key_has_a_place_and_a_remedy(
             f"provider: partner, namespace: {'n' * 35}",
             "4:29: `namespace` leaves no room for a name: the provider takes 40 characters; shorten it",
         ),
-        ("type: dotenv", "type: memory", "7:3: `local` needs a `type` that is one of: dotenv, exec, json"),
-        ("type: dotenv, ", "", "7:3: `local` needs a `type`, one of: dotenv, exec, json"),
+        (
+            "type: dotenv",
+            "type: memory",
+            f"7:3: `local` needs a `type` that is one of: {TYPES}; one of another package needs `options`",
+        ),
+        ("type: dotenv, ", "", f"7:3: `local` needs a `type`, one of: {TYPES}"),
         (
             "type: json",
             "type: json, quoted: true",

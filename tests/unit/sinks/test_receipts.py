@@ -176,7 +176,7 @@ def test_custody_of_an_unseen_value_needs_a_completed_delivery() -> None:
         (Record(delivered=stamp(), pending=stamp(address="reseller/b")), False, ORIGIN, None),
         (Record(pending=stamp(address="reseller/b")), False, ORIGIN, "takeover"),
     ],
-    ids=range(10),
+    ids=range(9),
 )
 def test_an_entry_belongs_to_the_keys_that_were_delivered_to_it(
     record: Record | None, *, takeover: bool, origin: str, reason: str | None
