@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from reconciler.errors import Problem
 from reconciler.manifest.scalars import ERROR
+from reconciler.manifest.sink_values import TAGS
 from reconciler.manifest.tree import is_showable, locate, shown
+from reconciler.manifest.wire_settings import BUILT_IN_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from reconciler.manifest.tree import MarkedMapping
 
 _MAPPING: Final = "must be a mapping (`name: value` lines); write {} for an empty one"
+_TYPES: Final = ", ".join(BUILT_IN_TYPES)
 _SENTENCES: Final = {
     "dict_type": _MAPPING,
     "model_type": _MAPPING,
@@ -24,8 +27,8 @@ _SENTENCES: Final = {
     "list_type": "must be a list",
     "missing": "is missing; add it",
     "too_short": "must have at least one entry",
-    "union_tag_invalid": "needs a `type` that is one of: dotenv, exec, json",
-    "union_tag_not_found": "needs a `type`, one of: dotenv, exec, json",
+    "union_tag_invalid": f"needs a `type` that is one of: {_TYPES}; one of another package needs `options`",
+    "union_tag_not_found": f"needs a `type`, one of: {_TYPES}",
 }
 _OTHERWISE: Final = "does not have the form that the schema asks for; see `reconciler schema`"
 _NAME: Final = "[key]"
@@ -38,6 +41,7 @@ def problems_of(
     *,
     known: Collection[str],
     providers: Collection[str],
+    within: tuple[object, ...] = (),
 ) -> list[Problem]:
     """Return one problem for each thing that pydantic refused; no value is ever repeated.
 
@@ -47,11 +51,13 @@ def problems_of(
         file: the name to show.
         known: every field name of this sort of file, for "did you mean".
         providers: names of providers, whose blocks are told apart from misspelt fields.
+        within: where in the tree the part is that was validated.
     """
     found = []
     for item in error.errors(include_url=False, include_context=False, include_input=False):
-        line, column = locate(tree, item["loc"])
-        message = _message(item["type"], item["loc"], item["msg"], known, providers)
+        path = (*within, *(step for step in item["loc"] if step not in TAGS))
+        line, column = locate(tree, path)
+        message = _message(item["type"], path, item["msg"], known, providers)
         found.append(Problem(file=file, line=line, column=column, message=message))
     return found
 

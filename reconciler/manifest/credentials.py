@@ -19,12 +19,16 @@ if TYPE_CHECKING:
 
 LEAST: Final = 8
 MOST: Final = 4096
+MOST_OF_BLOCK: Final = 16 * 1024
 
 _VISIBLE: Final = re.compile(f"[!-~]{{{LEAST},{MOST}}}")
+_BLOCK: Final = re.compile(f"[ -~\n]{{{LEAST},{MOST_OF_BLOCK}}}")
 
 
 def read_secret(source: SecretSource, environ: Mapping[str, str]) -> Secret:
     """Return a credential: 8 to 4096 visible ASCII characters, blanks around them taken off.
+
+    One that is declared as a block may have 16384, blanks and line feeds among them.
 
     Args:
         source: where it is.
@@ -53,8 +57,12 @@ def _text(source: SecretSource, environ: Mapping[str, str]) -> str:
         remedy = "is empty; write the credential into it"
     if not text:
         _stop(source.mark, f"{where} {remedy}")
-    if not _VISIBLE.fullmatch(text):
+    if source.block:
+        text = text.replace("\r\n", "\n")
+    if not (_BLOCK if source.block else _VISIBLE).fullmatch(text):
         what = f"{LEAST} to {MOST} visible ASCII characters without blanks or line breaks between"
+        if source.block:
+            what = f"{LEAST} to {MOST_OF_BLOCK} ASCII characters"
         _stop(source.mark, f"{where} does not hold {what}; copy the credential again")
     return text
 
@@ -67,7 +75,8 @@ def _file_text(source: SecretSource) -> str:
     try:
         # Mounted credentials are links, and the open itself follows none.
         real = Path(os.path.realpath(path, strict=True))
-        return read_regular(real, MOST + 2, private=True).decode("ascii", "replace")
+        most = MOST_OF_BLOCK if source.block else MOST
+        return read_regular(real, most + 2, private=True).decode("ascii", "replace")
     except OSError as error:
         _stop(source.mark, f"{shown} cannot be read ({error.strerror}); check the path and its permissions")
     except ValueError as error:

@@ -18,6 +18,7 @@ from reconciler.manifest.declarations_digest import declarations_digest
 from reconciler.manifest.key_files import find_key_files
 from reconciler.manifest.resolve_keys import KeyFileSource, KeyResolver
 from reconciler.manifest.resolve_settings import SettingsSource, resolve_settings
+from reconciler.manifest.resolve_sinks import no_plugin
 from reconciler.manifest.settings import Manifest
 from reconciler.manifest.source_files import SourceFile, display_name, read_inside
 from reconciler.manifest.source_text import decode
@@ -33,23 +34,27 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
     from reconciler.errors import Problem
+    from reconciler.manifest.resolve_sinks import PluginOptions
     from reconciler.manifest.settings import ProviderKind
     from reconciler.manifest.tree import MarkedMapping
     from reconciler.manifest.wire_settings import SettingsFile
 
 
-def load_manifest(path: Path, *, kinds: Mapping[str, ProviderKind]) -> Manifest:
+def load_manifest(
+    path: Path, *, kinds: Mapping[str, ProviderKind], plugin: PluginOptions = no_plugin
+) -> Manifest:
     """Read, check and resolve the settings and every key file that they name; no secret is read.
 
     Args:
         path: of the settings file; problems name files the way this path does.
         kinds: every provider of this release by name.
+        plugin: finds the options of a sink type that another package offers.
 
     Raises:
         ManifestError: with every problem of every file, sorted by place.
     """
     with collection_paused():
-        return _Loader(path, kinds).load()
+        return _Loader(path, kinds, plugin).load()
 
 
 @contextmanager
@@ -67,9 +72,10 @@ def collection_paused() -> Iterator[None]:
 class _Loader:
     """One load, with the problems found so far."""
 
-    def __init__(self, path: Path, kinds: Mapping[str, ProviderKind]) -> None:
+    def __init__(self, path: Path, kinds: Mapping[str, ProviderKind], plugin: PluginOptions) -> None:
         self._path = path
         self._kinds = kinds
+        self._plugin = plugin
         self._root = Path(os.path.realpath(path.parent))
         self._problems: list[Problem] = []
 
@@ -88,7 +94,7 @@ class _Loader:
         return self._resolved(source, files)
 
     def _resolved(self, source: SettingsSource, files: list[SourceFile]) -> Manifest:
-        settings, accounts, problems = resolve_settings(source, self._kinds)
+        settings, accounts, problems = resolve_settings(source, self._kinds, self._plugin)
         require = settings.safety.require
         resolver = KeyResolver(
             {label: rules_for(account, require) for label, account in accounts.items()},

@@ -10,7 +10,7 @@ from reconciler.manifest.scalars import LONGEST_TEXT, Checked, is_clean, matchin
 
 LABEL_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 VARIABLE_PATTERN: Final = r"^[A-Za-z_][A-Za-z0-9_]{0,127}$"
-ENTRY_PATTERN: Final = r"^(?!.*\.\.)[A-Za-z0-9_][A-Za-z0-9_./-]{0,254}$"
+ENTRY_PATTERN: Final = r"^(?!.*\.\.)[A-Za-z0-9_][A-Za-z0-9_./-]{0,254}(#[A-Za-z0-9_.-]{1,64})?$"
 URL_PATTERN: Final = r"^https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?$"
 GLOB_PATTERN: Final = r"^(?![/~])[^\\]+$"
 LONGEST_PATH: Final = 4096
@@ -81,6 +81,11 @@ class Source:
     file: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockSource(Source):
+    """Where a credential of several lines is read from, like a key in PEM."""
+
+
 def _source(value: object) -> Source:
     # One sentence for every wrong shape, because the likeliest one is the secret itself.
     if isinstance(value, dict) and len(value) == 1:
@@ -90,6 +95,11 @@ def _source(value: object) -> Source:
         if word == "file":
             return Source(file=_path(where))
     return refuse("must be {env: VARIABLE} or {file: PATH}; never write the secret itself here")
+
+
+def _block_source(value: object) -> BlockSource:
+    found = _source(value)
+    return BlockSource(env=found.env, file=found.file)
 
 
 _VARIABLE: Final = re.compile(VARIABLE_PATTERN[1:-1])
@@ -112,10 +122,11 @@ _SOURCE_SCHEMA: Final = {
 Label = Annotated[str, matching(LABEL_PATTERN, _LABEL_RULE)]
 Variable = Annotated[str, matching(VARIABLE_PATTERN, "must be the name of an environment variable")]
 EntryName = Annotated[
-    str, matching(ENTRY_PATTERN, "must be an entry's name: letters, digits and . _ - / only")
+    str, matching(ENTRY_PATTERN, "must be an entry's name: letters, digits and . _ - / only, and #FIELD at its end")
 ]
 BaseUrl = Annotated[str, Checked(_base_url, {"type": "string", "pattern": URL_PATTERN})]
 FilePath = Annotated[str, Checked(_path, _PATH_SCHEMA)]
 Argument = Annotated[str, Checked(_argument, _ARGUMENT_SCHEMA)]
 Glob = Annotated[str, Checked(_glob, _GLOB_SCHEMA)]
 CredentialSource = Annotated[Source, Checked(_source, _SOURCE_SCHEMA)]
+CredentialBlock = Annotated[BlockSource, Checked(_block_source, _SOURCE_SCHEMA)]

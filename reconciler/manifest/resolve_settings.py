@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from reconciler.core.model import DesiredAccount, RateLimits, SafetyLimits, SourceMark, Undeclared
 from reconciler.core.plan_document import safety_document, sha256
 from reconciler.errors import Problem
-from reconciler.manifest.places import origin_of
-from reconciler.manifest.settings import AccountSettings, SecretSource, Settings, SinkSettings
+from reconciler.manifest.places import BlockSource, origin_of
+from reconciler.manifest.resolve_sinks import resolve_sinks
+from reconciler.manifest.settings import AccountSettings, SecretSource, Settings
 from reconciler.manifest.tree import locate
-from reconciler.manifest.wire_settings import DotenvFields, JsonFields
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,14 +19,13 @@ if TYPE_CHECKING:
 
     from reconciler.core.model import Capabilities
     from reconciler.manifest.places import Source
+    from reconciler.manifest.resolve_sinks import PluginOptions
     from reconciler.manifest.settings import ProviderKind
     from reconciler.manifest.tree import MarkedMapping
-    from reconciler.manifest.wire_settings import AccountFields, SettingsFile, SinkFields
+    from reconciler.manifest.wire_settings import AccountFields, SettingsFile
 
 ROOM: Final = len("~99.9")
 """How much of a remote name stays free for the generation and the attempt."""
-
-_PATHS: Final = frozenset({"path", "receipts"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,12 +56,18 @@ class SettingsSource:
         line, column = locate(self.tree, path)
         return Problem(file=self.shown, line=line, column=column, message=message)
 
+    def credential(self, wire: Source, *path: object) -> SecretSource:
+        """Return where a credential that is declared at a place in the file is read from."""
+        file = None if wire.file is None else self.root / wire.file
+        block = isinstance(wire, BlockSource)
+        return SecretSource(env=wire.env, file=file, block=block, mark=self.mark(*path))
+
 
 def resolve_settings(
-    source: SettingsSource, kinds: Mapping[str, ProviderKind]
+    source: SettingsSource, kinds: Mapping[str, ProviderKind], plugin: PluginOptions
 ) -> tuple[Settings, dict[str, DesiredAccount], list[Problem]]:
     """Return the settings, the accounts and what is wrong; an account with a problem is left out."""
-    problems = _sink_problems(source)
+    sinks, problems = resolve_sinks(source, plugin)
     accounts: dict[str, AccountSettings] = {}
     desired: dict[str, DesiredAccount] = {}
     for label, wire in source.wire.accounts.items():
@@ -88,9 +92,9 @@ def resolve_settings(
         path=source.path,
         root=source.root,
         accounts=accounts,
-        sinks={name: _sink(source, name, wire) for name, wire in source.wire.sinks.items()},
+        sinks=sinks,
         safety=limits,
-        salt=None if wire_salt is None else _secret_source(source, wire_salt, "salt"),
+        salt=None if wire_salt is None else source.credential(wire_salt, "salt"),
         digest=_digest(source.wire, accounts, limits),
     )
     return settings, desired, problems
@@ -142,7 +146,7 @@ def _account(source: SettingsSource, label: str, wire: AccountFields, kind: Prov
         label=label,
         provider=wire.provider,
         base_url=wire.base_url or kind.default_base_url or "",
-        token=_secret_source(source, wire.token, "accounts", label, "token"),
+        token=source.credential(wire.token, "accounts", label, "token"),
         namespace=wire.namespace,
         undeclared=Undeclared(wire.undeclared),
         rate_limits=RateLimits(
@@ -152,33 +156,6 @@ def _account(source: SettingsSource, label: str, wire: AccountFields, kind: Prov
         ),
         mark=source.mark("accounts", label),
     )
-
-
-def _secret_source(source: SettingsSource, wire: Source, *path: object) -> SecretSource:
-    file = None if wire.file is None else source.root / wire.file
-    return SecretSource(env=wire.env, file=file, mark=source.mark(*path))
-
-
-def _sink(source: SettingsSource, name: str, wire: SinkFields) -> SinkSettings:
-    options: dict[str, Any] = {}
-    for option, value in wire:
-        if option in _PATHS:
-            options[option] = source.root / value
-        elif option != "type":
-            options[option] = tuple(value) if isinstance(value, list) else value
-    return SinkSettings(name=name, type=wire.type, options=options, mark=source.mark("sinks", name))
-
-
-def _sink_problems(source: SettingsSource) -> list[Problem]:
-    found = []
-    owners: dict[str, str] = {}
-    for name, wire in source.wire.sinks.items():
-        path = wire.path if isinstance(wire, DotenvFields | JsonFields) else wire.receipts
-        other = owners.setdefault(os.path.normpath(source.root / path), name)
-        if other != name:
-            message = f"this sink and `{other}` write the same file; give each its own"
-            found.append(source.problem(message, "sinks", name))
-    return found
 
 
 def _safety(wire: SettingsFile) -> SafetyLimits:

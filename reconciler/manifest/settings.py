@@ -29,10 +29,14 @@ class ProviderKind:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecretSource:
-    """Where a credential is read from when it is needed: an environment variable or a file."""
+    """Where a credential is read from when it is needed: an environment variable or a file.
+
+    `block` says that it is a text of several lines, like a key in PEM.
+    """
 
     env: str | None = None
     file: Path | None = None
+    block: bool = False
     mark: SourceMark
 
 

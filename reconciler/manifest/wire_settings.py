@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, TypeAdapter
 
 from reconciler.core.model import SafetyLimits, Undeclared
 from reconciler.manifest.places import Argument, BaseUrl, CredentialSource, FilePath, Glob, Label, Variable
 from reconciler.manifest.scalars import Money, Switch, duration, one_of, whole
+from reconciler.manifest.sink_values import BUILT_IN, PLUG_IN, Recipient, SinkType, Template, shape_of
 from reconciler.manifest.wire_keys import LIMITS, STRICT
 
 _USUAL: Final = SafetyLimits()
@@ -55,7 +56,15 @@ class AccountFields(_Strict):
     )
 
 
-class DotenvFields(_Strict):
+class _SinkFields(_Strict):
+    """What every type of sink takes."""
+
+    template: Template | None = Field(
+        default=None, description="What is stored instead of the bare secret; {key} stands for it."
+    )
+
+
+class DotenvFields(_SinkFields):
     """A file of NAME=value lines."""
 
     type: Literal["dotenv"] = Field(description="A file of NAME=value lines.")
@@ -64,7 +73,7 @@ class DotenvFields(_Strict):
     allow_tracked: Switch = Field(default=False, description="Write even where git tracks the file.")
 
 
-class JsonFields(_Strict):
+class JsonFields(_SinkFields):
     """A file with one JSON object."""
 
     type: Literal["json"] = Field(description="A file with one JSON object.")
@@ -72,7 +81,7 @@ class JsonFields(_Strict):
     allow_tracked: Switch = Field(default=False, description="Write even where git tracks the file.")
 
 
-class ExecFields(_Strict):
+class ExecFields(_SinkFields):
     """A program that takes the secret on its standard input."""
 
     type: Literal["exec"] = Field(description="A program that takes the secret on its standard input.")
@@ -92,7 +101,39 @@ class ExecFields(_Strict):
     env: list[Variable] = Field(default=[], description="Variables that the programs see beside PATH.")
 
 
-SinkFields = Annotated[DotenvFields | JsonFields | ExecFields, Field(discriminator="type")]
+class AgeFields(_SinkFields):
+    """A directory with one age file a secret."""
+
+    type: Literal["age"] = Field(description="A directory with one age file a secret.")
+    directory: FilePath = Field(description="The directory; from the settings' directory unless absolute.")
+    recipients: list[Recipient] = Field(min_length=1, description="Public keys that can open the files.")
+
+
+class SopsFields(_SinkFields):
+    """A directory with one SOPS file a secret."""
+
+    type: Literal["sops"] = Field(description="A directory with one SOPS file a secret.")
+    directory: FilePath = Field(description="The directory; from the settings' directory unless absolute.")
+    recipients: list[Recipient] = Field(min_length=1, description="Public keys that can open the files.")
+
+
+class PluginFields(_SinkFields):
+    """A sink of a type that another installed package offers."""
+
+    type: SinkType = Field(description="Name under which an installed package offers the type.")
+    options: dict[str, Any] = Field(description="What the type takes; the package that offers it checks it.")
+
+
+_BUILT_IN: Final = (AgeFields, DotenvFields, ExecFields, JsonFields, SopsFields)
+BuiltInFields = Annotated[
+    AgeFields | DotenvFields | ExecFields | JsonFields | SopsFields, Field(discriminator="type")
+]
+BUILT_IN_TYPES: Final = sorted(
+    word for shape in _BUILT_IN for word in get_args(shape.model_fields["type"].annotation)
+)
+SinkFields = Annotated[
+    Annotated[BuiltInFields, Tag(BUILT_IN)] | Annotated[PluginFields, Tag(PLUG_IN)], Discriminator(shape_of)
+]
 
 
 class SafetyFields(_Strict):
@@ -138,9 +179,8 @@ FIELD_NAMES: Final = frozenset(
         SettingsFile,
         AccountFields,
         RateLimitFields,
-        DotenvFields,
-        JsonFields,
-        ExecFields,
+        *_BUILT_IN,
+        PluginFields,
         SafetyFields,
     )
     for name in shape.model_fields

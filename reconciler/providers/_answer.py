@@ -42,21 +42,34 @@ class Dialect:
         details: the members that may hold an error text, first hit wins.
         auth_scheme: what stands before the token; None for the bare token.
         headers: what every request carries besides, for example a user id.
+        refusal: reads a no that the HTTP status does not tell, from the call, the status and what was said;
+            None from it, or without it, leaves the answer to its status.
+        window: seconds after which a full limiter has room again, for a 429 that does not say when; None
+            where nothing is known.
     """
 
     success: str
     details: Sequence[str]
     auth_scheme: str | None = "Bearer"
     headers: Mapping[str, str] = field(default_factory=dict)
+    refusal: Callable[[Call, int, str], ReconcilerError | None] | None = None
+    window: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One request as errors name it: method and path, never a query, a header or a body."""
+    """One request as errors name it: method and path, never a query, a header or a body.
+
+    Attributes:
+        creates: it mints a key.
+        own_window: seconds of a small limit that the path has to itself, so that a 429 says nothing about
+            other requests; None where it shares the account's.
+    """
 
     method: str
     path: str
     creates: bool = False
+    own_window: float | None = None
 
     @property
     def reads(self) -> bool:
@@ -87,6 +100,10 @@ def document_of(call: Call, raw: RawAnswer, dialect: Dialect, redact: Callable[[
             return content.document
         if content.form is BodyForm.EMPTY and not call.reads and not call.creates:
             return None
+    if dialect.refusal is not None and content.form in {BodyForm.REFUSAL, BodyForm.EMPTY}:
+        error = dialect.refusal(call, raw.status, content.detail)
+        if error is not None:
+            raise error
     raise _read_error(call, raw.status, content) if call.reads else _write_error(call, raw.status, content)
 
 

@@ -124,8 +124,19 @@ class HttpClient:
         """Scheme, host and port of the first base URL."""
         return self._bases[0].origin
 
-    def get(self, path: str, params: Mapping[str, str] | None = None) -> Reply:
+    def speak(self, dialect: Dialect) -> None:
+        """Use another dialect from now on; which one is the account's is found out by reading only."""
+        self._dialect = dialect
+
+    def get(
+        self, path: str, params: Mapping[str, str] | None = None, *, own_window: float | None = None
+    ) -> Reply:
         """Read; tried up to three times.
+
+        Args:
+            path: below the base URL.
+            params: of the query.
+            own_window: seconds of a small limit that the path has to itself; a 429 ends the call at once.
 
         Raises:
             CredentialsError: 401 or 403.
@@ -136,7 +147,8 @@ class HttpClient:
             DeferredError: the wait for a budget or after a 429 would be too long.
         """
         target = f"{path}?{urlencode(params)}" if params else path
-        return self._perform(_Request(call=Call(method="GET", path=path), target=target))
+        call = Call(method="GET", path=path, own_window=own_window)
+        return self._perform(_Request(call=call, target=target))
 
     def write(
         self,
@@ -147,6 +159,7 @@ class HttpClient:
         headers: Mapping[str, str] | None = None,
         replay_key: str | None = None,
         creates: bool = False,
+        own_window: float | None = None,
     ) -> Reply:
         """Write; sent again only when nothing was sent or the provider answered 429.
 
@@ -157,6 +170,7 @@ class HttpClient:
             headers: further ones, for example an idempotency key.
             replay_key: requests with the same one go to the host that the first of them reached.
             creates: counts against the budget of creates, and a lost answer may have minted a key.
+            own_window: seconds of a small limit that the path has to itself; a 429 ends the call at once.
 
         Raises:
             CredentialsError: 401 or 403.
@@ -170,7 +184,7 @@ class HttpClient:
         extra = dict(headers or {})
         if body is not None:
             extra["Content-Type"] = "application/json"
-        call = Call(method=method, path=path, creates=creates)
+        call = Call(method=method, path=path, creates=creates, own_window=own_window)
         return self._perform(
             _Request(call=call, target=path, body=body, headers=extra, replay_key=replay_key)
         )
@@ -281,14 +295,29 @@ class HttpClient:
         """Note a 429; the wait itself happens at the next reservation, in every thread alike."""
         now = self._clock.now()
         served = http_date(raw.headers.get("date")) or now
-        seconds = retry_after(raw.headers.get("retry-after"), now=served)
-        self._budget.block(create=request.call.creates, seconds=seconds)
         request.refusals += 1
+        seconds = retry_after(raw.headers.get("retry-after") or self._guess(request), now=served)
+        if request.call.own_window is not None:
+            until = now + timedelta(seconds=seconds)
+            message = (
+                f"{request.call}: HTTP 429; nothing was executed; "
+                f"the limit of this path is small, run again after {until:%Y-%m-%dT%H:%M:%SZ}"
+            )
+            raise DeferredError(message, until=until)
+        self._budget.block(create=request.call.creates, seconds=seconds)
         if request.refusals == _REFUSALS:
             message = (
                 f"{request.call}: HTTP 429, {_REFUSALS} times in a row; nothing was executed; run again later"
             )
             raise DeferredError(message, until=now + timedelta(seconds=seconds))
+
+    def _guess(self, request: _Request) -> str | None:
+        """Return how long to hold back where the provider does not say; None where its window is unknown."""
+        if request.call.own_window is not None:
+            return str(int(request.call.own_window))
+        window = self._dialect.window
+        # Growing towards the whole window, since room may come with the oldest request that leaves it.
+        return None if window is None else str(int(window / 2 ** max(_REFUSALS - 1 - request.refusals, 0)))
 
     def _wait(self, request: _Request, delay: Delay) -> None:
         until = self._clock.now() + timedelta(seconds=delay.seconds)

@@ -345,5 +345,6 @@ def _cannot(what: str, key: ObservedKey) -> str:
 
 _UNRECOGNISABLE: Final = (
     "the provider shows no description of existing keys, and one that nobody recognises may be an earlier "
-    "create, so none is minted; name the id of such a key under `adopt`, or use up a cent of its limit in the panel"
+    "create, so none is minted; name the id of such a key under `adopt`, or use up a cent of its limit in "
+    "the panel"
 )

@@ -132,6 +132,10 @@ class FileSink:
     def close(self) -> None:
         """Release nothing: no file stays open between two calls."""
 
+    def value_problem(self, secret: Secret) -> str | None:
+        """Return why the format cannot hold a value, or None when it can."""
+        return self._format.secret_problem(secret)
+
     def _document(self) -> Document:
         document = self._format.parse(self._file.read())
         if isinstance(document, str):

@@ -154,6 +154,19 @@ class ReceiptsFile:
         self.file.replace(Secret(text + "\n"))
 
 
+def encoded(record: Record) -> str:
+    """Return a record as one compact line of ASCII JSON, for stores that keep it beside the value."""
+    return json.dumps(_wire(record), separators=(",", ":"), sort_keys=True)
+
+
+def decoded(text: str) -> Record | None:
+    """Return the record of a line that `encoded` made, or None when it is none."""
+    try:
+        return _record(json.loads(text, object_pairs_hook=_unique))
+    except (_DamagedError, ValueError, RecursionError):
+        return None
+
+
 class _DamagedError(Exception):
     """Raised inside this module for a file that is JSON and not ours."""
 

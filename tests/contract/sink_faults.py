@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING, Any
 from reconciler.core.model import Receipt
 from reconciler.core.secret import Secret
 from reconciler.ports.sink import Entry
-from reconciler.sinks import dotenv, exec_hook, json_file
+from reconciler.sinks import age_file, dotenv, exec_hook, json_file, sops_file
+from tests.contract.age_reader import RECIPIENT, open_age, open_sops
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -64,6 +65,10 @@ def build(kind: str, directory: Path) -> Sink:
     """Return a sink of a kind with all of its files in one directory."""
     if kind == "json":
         return json_file.build({"path": directory / "keys.json"})
+    if kind == "age":
+        return age_file.build({"directory": directory, "recipients": (RECIPIENT,)})
+    if kind == "sops":
+        return sops_file.build({"directory": directory, "recipients": (RECIPIENT,)})
     if kind != "exec":
         return dotenv.build({"path": directory / "keys.env", "quoted": kind == "dotenv-quoted"})
     store = directory / "store"
@@ -135,9 +140,21 @@ def _put_in_child(kind: str, directory: Path, number: int) -> bool:
 
 def held(kind: str, directory: Path) -> str:
     """Return everything in the place where the sink keeps values."""
-    places = {"json": "keys.json", "exec": f"store/{NAME}"}
+    places = {
+        "json": "keys.json",
+        "exec": f"store/{NAME}",
+        "age": f"{NAME}.age",
+        "sops": f"{NAME}.sops.json",
+    }
     path = directory / places.get(kind, "keys.env")
-    return path.read_text("utf-8") if path.exists() else ""
+    return opened(kind, path.read_text("utf-8"), NAME) if path.exists() else ""
+
+
+def opened(kind: str, text: str, name: str) -> str:
+    """Return what the holder of the private key reads in a file; of a plain file that is its text."""
+    if kind == "age":
+        return open_age(text).decode()
+    return open_sops(text)[name] if kind == "sops" else text
 
 
 def main(kind: str, pristine: Path, scratch: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,10 +22,12 @@ from tests.clocks import FakeClock
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from reconciler.core.fields import Spec
     from reconciler.core.model import Minted, ObservedKey
     from reconciler.ports.provider import Provider
 
 DAILY, TOTAL, CONCURRENCY = "limits.daily_usd", "limits.total_usd", "limits.concurrency"
+UNITS = "limits.total_units"
 LIMITS = {DAILY: 5 * MICRO, TOTAL: 100_250_000, CONCURRENCY: 3}
 NOBODY = "00000000-0000-4000-8000-000000000000"
 
@@ -42,6 +44,10 @@ class World:
         spend: books a cost in micro-USD.
         secret_of: the plaintext of a key.
         replays_secret: an equal create answers with the plaintext again.
+        limits: what `put` sets.
+        changes: an update that differs from it.
+        amounts: lifetime caps in micro-USD that the provider can store.
+        nobody: an id that no key has.
     """
 
     provider: Provider
@@ -51,6 +57,10 @@ class World:
     spend: Callable[[str, int], None]
     secret_of: Callable[[str], str]
     replays_secret: bool
+    limits: Spec = field(default_factory=lambda: LIMITS)
+    changes: Spec = field(default_factory=lambda: {DAILY: 7_250_000, CONCURRENCY: 9})
+    amounts: tuple[int, ...] = (10_000, 333_333, 1_234_567_890_000, 100_000_000)
+    nobody: str = NOBODY
 
     def mint(self, name: str, *, key: str | None = None) -> Minted:
         """Mint under a name; the idempotency key is made from it unless given."""
@@ -95,6 +105,68 @@ QCODE: dict[str, dict[str, Any]] = {
 }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """One server of the New API family under test.
+
+    Attributes:
+        server: the dialect of the sandbox.
+        provider: the word in the settings.
+        options: the account's.
+        switches: how the server differs from its dialect.
+    """
+
+    server: str
+    provider: str
+    options: dict[str, object] = field(default_factory=dict)
+    switches: dict[str, Any] = field(default_factory=dict)
+
+
+def new_api(options: dict[str, object] | None = None, **switches: Any) -> Member:
+    """Return the usual server with some switches."""
+    chosen: dict[str, object] = {"user_id": 101} if options is None else options
+    return Member(server="new-api", provider="new-api", options=chosen, switches=switches)
+
+
+COMET: dict[str, object] = {"quota_per_unit": 500_000}
+FAMILY = {
+    "new-api": new_api(),
+    "new-api-single-reveal": new_api(reveal_routes="single", put_returns="nothing"),
+    "new-api-full-keys": new_api(key_form="full", reveal_routes="absent", key_prefix="sk"),
+    "new-api-tells-key": new_api(create_returns="full"),
+    "new-api-tells-id": new_api(create_returns="masked", messages="chinese"),
+    "new-api-unknown-status-route": new_api(status_only="full_put", put_status="applied"),
+    "new-api-fork": new_api(fork_field=True, page_past_end="null", page_size_params="size"),
+    "new-api-keeps": new_api(put_omitted="kept", unlimited_counted=False),
+    "new-api-small-pages": new_api(page_size_max=7, group_checked=True),
+    "new-api-bearer": new_api({"user_id": 101, "auth_scheme": "auto"}, auth_scheme="bearer"),
+    "new-api-one-api": new_api(
+        {"user_id": 101}, page_base=0, page_shape="array", model_field="models", ip_field="subnet"
+    ),
+    "new-api-rc": Member(server="new-api-rc", provider="new-api"),
+    "new-api-old": Member(server="new-api-old", provider="new-api", options={"user_id": 121}),
+    "new-api-0.8.3": Member(
+        server="new-api-old",
+        provider="new-api",
+        options={"user_id": 121},
+        switches={"page_base": 0, "page_shape": "array", "page_size_params": "size"},
+    ),
+    "hitopen": Member(server="hitopen", provider="hitopen"),
+    "hitopen-array": Member(
+        server="hitopen",
+        provider="hitopen",
+        options={"user_id": 131},
+        switches={"models_array": "stored", "key_form": "masked", "reveal_routes": "both"},
+    ),
+    "cometapi": Member(server="cometapi", provider="cometapi", options=COMET),
+    "cometapi-closed": Member(
+        server="cometapi", provider="cometapi", options=COMET, switches={"status_route": False}
+    ),
+    "one-api": Member(server="one-api", provider="one-api"),
+    "one-api-sniffed": Member(server="one-api", provider="new-api"),
+}
+
+
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[SandboxServer]:
     """Serve the sandbox for the whole module; each test starts it afresh."""
@@ -102,7 +174,7 @@ def sandbox() -> Iterator[SandboxServer]:
         yield server
 
 
-@pytest.fixture(params=[*MEMORY, *QCODE])
+@pytest.fixture(params=[*MEMORY, *QCODE, *FAMILY])
 def world(request: pytest.FixtureRequest, sandbox: SandboxServer) -> Iterator[World]:
     """Return each provider in each of its behaviours."""
     name = str(request.param)
@@ -110,10 +182,13 @@ def world(request: pytest.FixtureRequest, sandbox: SandboxServer) -> Iterator[Wo
         yield memory_world(MemoryServer(behaviour=MEMORY[name], clock=FakeClock()))
         return
     sandbox.operator.reset()
-    sandbox.operator.no_limits()
-    if QCODE[name]:
-        sandbox.operator.set_switches(**QCODE[name])
-    found = qcode_world(sandbox)
+    if name in FAMILY:
+        found = family_world(sandbox, FAMILY[name])
+    else:
+        sandbox.operator.no_limits()
+        if QCODE[name]:
+            sandbox.operator.set_switches(**QCODE[name])
+        found = qcode_world(sandbox)
     yield found
     found.provider.close()
     found.reader.close()
@@ -168,6 +243,46 @@ def qcode_world(sandbox: SandboxServer) -> World:
     )
 
 
+def family_world(sandbox: SandboxServer, member: Member) -> World:
+    """Return the New API adapter over real HTTP."""
+    operator, mine = sandbox.operator, member.server.replace("-", "_")
+    operator.no_limits(member.server)
+    if member.switches:
+        operator.set_switches(member.server, **member.switches)
+
+    def connect(*, read_only: bool) -> Provider:
+        connection = Connection(
+            base_url=f"{sandbox.base_url}/{member.server}",
+            token=Secret(sandbox.tokens[mine]),
+            clock=FakeClock(),
+            rng=lambda: 0.5,
+            rate_limits=RateLimits(requests_per_minute=10_000),
+            options=member.options,
+            read_only=read_only,
+        )
+        return PROVIDERS[member.provider].build(connection)
+
+    def put(account: str) -> Callable[[str], str]:
+        return lambda name: operator.create_key(account, name=name, total_usd=100.25)["id"]
+
+    def spend(key_id: str, micro_usd: int) -> None:
+        operator.spend(key_id, micro_usd / MICRO)
+
+    return World(
+        provider=connect(read_only=False),
+        reader=connect(read_only=True),
+        put=put(mine),
+        put_foreign=put(f"{mine}_two"),
+        spend=spend,
+        secret_of=lambda key_id: f"sk-{sandbox.store.keys.plaintext(key_id)}",
+        replays_secret=False,
+        limits={TOTAL: 100_250_000, UNITS: 50_125_000},
+        changes={"expires": "2027-01-31T12:00:00Z", "models": ("gpt-4o", "o3"), "allow_ips": ("10.0.0.0/8",)},
+        amounts=(10_000, 333_334, 1_234_567_890_000, 100_000_000),
+        nobody="999999999",
+    )
+
+
 def test_a_new_account_has_no_keys_and_may_get_some(world: World) -> None:
     """An empty list is complete, and no obstacle to the first create."""
     listing = world.provider.list_keys()
@@ -190,7 +305,7 @@ def test_a_key_of_the_panel_is_seen_with_its_values(world: World) -> None:
     key_id = world.put("client-a")
     (key,) = world.provider.list_keys().keys
     assert (key.id, key.name, key.foreign) == (key_id, "client-a", False)
-    assert {name: key.spec[name] for name in (ENABLED, *LIMITS)} == {ENABLED: True, **LIMITS}
+    assert {name: key.spec[name] for name in (ENABLED, *world.limits)} == {ENABLED: True, **world.limits}
     detail = world.provider.get_key(key_id)
     assert (detail.id, detail.name, dict(detail.spec)) == (key_id, "client-a", dict(key.spec))
 
@@ -262,15 +377,15 @@ def test_an_update_sets_what_it_names_and_nothing_else(world: World) -> None:
     """Values are absolute, so repeating the call is harmless."""
     key = world.provider.get_key(world.put("client-a"))
     for _ in range(2):
-        world.provider.update_key(key, {DAILY: 7_250_000, CONCURRENCY: 9})
+        world.provider.update_key(key, world.changes)
     found = world.provider.get_key(key.id)
-    assert dict(found.spec) == {**key.spec, DAILY: 7_250_000, CONCURRENCY: 9}
+    assert dict(found.spec) == {**key.spec, **world.changes}
 
 
 def test_every_amount_survives_the_way_there_and_back(world: World) -> None:
     """A cent, a fraction and a large amount are read back exactly."""
     key = world.provider.get_key(world.put("client-a"))
-    for amount in (10_000, 333_333, 1_234_567_890_000, 100_000_000):
+    for amount in world.amounts:
         world.provider.update_key(key, {TOTAL: amount})
         assert world.provider.get_key(key.id).spec[TOTAL] == amount
 
@@ -294,10 +409,10 @@ def test_a_disabled_key_stays_in_the_list(world: World) -> None:
 def test_an_unknown_id_is_not_found(world: World) -> None:
     """Reading and writing it say so, each in the same way."""
     key = world.provider.get_key(world.put("client-a"))
-    ghost = type(key)(id=NOBODY, name="ghost", spec={})
+    ghost = type(key)(id=world.nobody, name="ghost", spec={})
     for call in (
-        lambda: world.provider.get_key(NOBODY),
-        lambda: world.provider.update_key(ghost, {DAILY: MICRO}),
+        lambda: world.provider.get_key(world.nobody),
+        lambda: world.provider.update_key(ghost, world.changes),
         lambda: world.provider.set_enabled(ghost, enabled=False),
     ):
         with pytest.raises(KeyNotFoundError):
@@ -321,7 +436,7 @@ def test_a_reading_client_changes_nothing(world: World) -> None:
     key = world.reader.get_key(world.put("client-a"))
     for call in (
         lambda: world.reader.create_key(request("client-b")),
-        lambda: world.reader.update_key(key, {DAILY: MICRO}),
+        lambda: world.reader.update_key(key, world.changes),
         lambda: world.reader.set_enabled(key, enabled=False),
     ):
         with pytest.raises(RuntimeError):

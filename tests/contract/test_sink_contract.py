@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import shutil
 import stat as status
 import subprocess
 import sys
@@ -29,6 +30,7 @@ from tests.contract.sink_faults import (
     at_call,
     build,
     no_space,
+    opened,
     receipt,
 )
 
@@ -38,7 +40,8 @@ if TYPE_CHECKING:
     from reconciler.ports.sink import Sink
 
 FILE_KINDS = ("dotenv", "dotenv-quoted", "json")
-LOCAL_KINDS = (*FILE_KINDS, "exec")
+SEALED_KINDS = ("age", "sops")
+LOCAL_KINDS = (*FILE_KINDS, *SEALED_KINDS, "exec")
 SPOILT = {
     "binary": b"\xff\xfe" + NEW.encode(),
     "open quote": f"{NAME}='{NEW}\n".encode(),
@@ -80,6 +83,9 @@ class Store:
         if self.kind == "exec":
             path = self.directory / "store" / name
             return path.read_text("utf-8") if path.exists() else None
+        if self.kind in SEALED_KINDS:
+            path = self.sealed(name)
+            return opened(self.kind, path.read_text("utf-8"), name) if path.exists() else None
         script = f'. "$1"; printf %s "${{{name}-}}"'
         path = self.directory / "keys.env"
         if not path.exists():
@@ -88,12 +94,21 @@ class Store:
             ["/bin/sh", "-c", script, "sh", path], capture_output=True, text=True, check=True
         ).stdout
 
+    def sealed(self, name: str = NAME) -> Path:
+        """Return the encrypted file of an entry."""
+        return self.directory / f"{name}.{'age' if self.kind == 'age' else 'sops.json'}"
+
     def plant(self, value: str) -> None:
         """Let somebody else write the entry."""
         if self.kind in set(Kind):
             self.memory.values[NAME] = Secret(value)
         elif self.kind == "json":
             (self.directory / "keys.json").write_text(json.dumps({NAME: value}), "utf-8")
+        elif self.kind in SEALED_KINDS:
+            elsewhere = self.directory / "elsewhere"
+            build(self.kind, elsewhere).put(ENTRY, Secret(value), receipt(9))
+            (elsewhere / self.sealed().name).replace(self.sealed())
+            shutil.rmtree(elsewhere)
         elif self.kind == "exec":
             (self.directory / "store").mkdir()
             (self.directory / "store" / NAME).write_text(value, "utf-8")
@@ -255,7 +270,7 @@ class TestEveryStore:
 class TestReadableStores:
     """What holds where the value itself can be seen."""
 
-    @pytest.fixture(params=[*FILE_KINDS, Kind.READABLE])
+    @pytest.fixture(params=[*FILE_KINDS, *SEALED_KINDS, Kind.READABLE])
     def store(self, request: pytest.FixtureRequest, tmp_path: Path) -> Store:
         """Stores whose values can be read back."""
         return Store(str(request.param), tmp_path)
@@ -427,7 +442,7 @@ class TestLocalFiles:
         assert [finding["killed"] for finding in findings] == [True] * (len(findings) - 1) + [False]
         for finding in findings:
             present = {name for name in ("old", "new") if finding[name]}
-            if local.kind in FILE_KINDS:
+            if local.kind in FILE_KINDS + SEALED_KINDS:
                 custody = {None: None, 1: {"old"}, 2: {"new"}}[finding["generation"]]
                 assert custody is None or present == custody
                 assert custody or present != {"old"}
@@ -454,12 +469,14 @@ class TestLocalFiles:
         assert local.sink().stat([NAME]) == {NAME: receipt()}
 
 
-@pytest.mark.parametrize("kind", [*FILE_KINDS, "exec"])
+@pytest.mark.parametrize("kind", LOCAL_KINDS)
 @pytest.mark.parametrize("content", SPOILT.values(), ids=SPOILT.keys())
 def test_no_error_shows_a_secret(kind: str, tmp_path: Path, content: bytes) -> None:
     """Whatever the file looks like, no exception, cause, attribute or local variable holds a secret of it."""
     store = Store(kind, tmp_path)
-    for name in ("keys.env", "keys.json", "receipts.json"):
+    names = ["keys.env", "keys.json", "receipts.json"]
+    names += [f"{NAME}.{end}" for end in ("age", "sops.json", "age.receipts.json", "sops.json.receipts.json")]
+    for name in names:
         (tmp_path / name).write_bytes(content)
     calls: list[Callable[[], object]] = [
         lambda: store.sink().stat([NAME]),
@@ -500,7 +517,7 @@ def test_a_leak_would_be_found() -> None:
     assert leaked(shown(found), NEW)
 
 
-@pytest.mark.parametrize("kind", FILE_KINDS)
+@pytest.mark.parametrize("kind", FILE_KINDS + SEALED_KINDS)
 def test_a_read_only_directory_is_refused(kind: str, read_only: Path) -> None:
     """Where nothing can be written the preflight says so, the put too, and reading still works."""
     sink = build(kind, read_only)

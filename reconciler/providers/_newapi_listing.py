@@ -1,0 +1,210 @@
+"""The complete list of a user's keys, in both forms that the family has, or an error."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal
+
+from reconciler.errors import AnswerError
+from reconciler.providers._newapi_rows import row_id
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from reconciler.providers._http import Reply
+    from reconciler.providers._json import Json
+
+    Fetch = Callable[[Mapping[str, str]], Reply]
+
+PAGE_SIZE: Final = 100
+# New API keeps at most 1,000 keys a user unless told otherwise; ten times that in pages of ten.
+_MAX_PAGES: Final = 1000
+_READINGS: Final = 3
+
+Shape = Literal["object", "array"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """One page; `total` and `size` are None where the list is the bare rows."""
+
+    rows: Sequence[Json]
+    total: int | None = None
+    size: int | None = None
+
+    @property
+    def shape(self) -> Shape:
+        """The form that it came in."""
+        return "array" if self.total is None else "object"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """Every row once, the first answer (for the provider's clock), and the form of the list."""
+
+    rows: Sequence[Json]
+    first: Reply
+    shape: Shape
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pager:
+    """Reads one account's list.
+
+    Args:
+        fetch: reads a page of the list by its query.
+        workers: the most pages at once.
+        base: number of the first page of a bare list is 0; of one with a total it is 1.
+        size_params: what asks for a page size.
+        shape: the form that the settings say; None takes what the server shows.
+        extra: further parameters of every page.
+    """
+
+    fetch: Fetch
+    workers: int
+    base: int
+    size_params: Sequence[str]
+    shape: Shape | None
+    extra: Mapping[str, str]
+
+    def read_all(self) -> Rows:
+        """Return every row.
+
+        Raises:
+            AnswerError: for a list of unknown form, or one that does not hold still.
+        """
+        reason = ""
+        for _ in range(_READINGS):
+            try:
+                return self._read()
+            except _MovedError as error:
+                reason = str(error)
+        message = (
+            f"GET /api/token/: {reason}; the list is not complete, so nothing is changed; "
+            "run again, and report this if it stays"
+        )
+        raise AnswerError(message)
+
+    def _read(self) -> Rows:
+        first = self._page_reply(self.base)
+        page = page_of(first.document, may_be_null=self.shape == "array")
+        if self.shape not in {None, page.shape}:
+            message = (
+                "the list of keys has another form than the account's dialect; nothing is changed; "
+                "set the account's `dialect: auto`, or the one that the server has"
+            )
+            raise AnswerError(message)
+        if page.shape == "object":
+            return Rows(rows=self._counted(page), first=first, shape="object")
+        if self.base != 0:
+            # What a server with pages from 0 on calls page 1 is its second one.
+            first = self._page_reply(0)
+            page = page_of(first.document)
+        return Rows(rows=self._uncounted(page), first=first, shape="array")
+
+    def _counted(self, first: Page) -> Sequence[Json]:
+        """Read the other pages at once, and prove the sum by the total that every page tells."""
+        found: dict[int, Json] = {}
+        _collect(found, first.rows)
+        total = first.total or 0
+        size = min(first.size or PAGE_SIZE, len(first.rows)) if len(first.rows) < total else PAGE_SIZE
+        if size == 0 or total > _MAX_PAGES * size:
+            message = f"{total} keys are announced and {len(first.rows)} are on a page"
+            raise _MovedError(message)
+        numbers = range(2, -(-total // size) + 1)
+        for page in self._pages(numbers):
+            if page.total != total:
+                message = "the announced total changed while the pages were read"
+                raise _MovedError(message)
+            _collect(found, page.rows)
+        if len(found) != total:
+            message = f"{total} keys are announced and {len(found)} are shown"
+            raise _MovedError(message)
+        return list(found.values())
+
+    def _uncounted(self, first: Page) -> Sequence[Json]:
+        """Read on until a page is empty; a short page proves nothing where the server decides on the size."""
+        found: dict[int, Json] = {}
+        _collect(found, first.rows)
+        number = 0
+        page = first
+        while page.rows:
+            number += 1
+            if number > _MAX_PAGES:
+                message = f"there are more than {_MAX_PAGES} pages"
+                raise _MovedError(message)
+            page = page_of(self._page_reply(number).document, may_be_null=True)
+            new = _collect(found, page.rows)
+            if number == 1 and page.rows and _ids(page.rows) == _ids(first.rows):
+                # A server without pages answers all of them alike.
+                return list(found.values())
+            if new < len(page.rows):
+                message = "keys were made while the pages were read"
+                raise _MovedError(message)
+        if number > 1:
+            self._confirm(set(found), range(number))
+        return list(found.values())
+
+    def _confirm(self, known: set[int], numbers: Iterable[int]) -> None:
+        """Read the pages once more: without a total, nothing else shows a key that slipped between two."""
+        again: dict[int, Json] = {}
+        for page in self._pages(numbers):
+            _collect(again, page.rows)
+        if set(again) != known:
+            message = "keys came or went while the pages were read"
+            raise _MovedError(message)
+
+    def _pages(self, numbers: Iterable[int]) -> list[Page]:
+        with ThreadPoolExecutor(max_workers=self.workers) as pool:
+            replies = pool.map(self._page_reply, numbers)
+            return [page_of(reply.document) for reply in replies]
+
+    def _page_reply(self, number: int) -> Reply:
+        sizes = dict.fromkeys(self.size_params, str(PAGE_SIZE))
+        return self.fetch({"p": str(number), **sizes, **self.extra})
+
+
+class _MovedError(Exception):
+    """Raised when pages do not fit together, as when a key was made while they were read."""
+
+
+def page_of(document: Json, *, may_be_null: bool = False) -> Page:
+    """Return the page in an answer.
+
+    Args:
+        document: the answer.
+        may_be_null: where bare rows are expected, null is none of them.
+
+    Raises:
+        AnswerError: for any other form, which never counts as an empty list.
+    """
+    envelope = document if isinstance(document, dict) else {}
+    data = envelope.get("data")
+    if isinstance(data, list) or (may_be_null and "data" in envelope and data is None):
+        return Page(rows=data or [])
+    if isinstance(data, dict) and "items" in data:
+        items, total, size = data["items"], _count(data.get("total")), _count(data.get("page_size"))
+        if total is not None and (items is None or isinstance(items, list)):
+            return Page(rows=items or [], total=total, size=size or None)
+    message = (
+        "the list of keys has an unknown form, which is not taken for an empty list; "
+        "check base_url and `dialect`, and report this with the provider's name"
+    )
+    raise AnswerError(message)
+
+
+def _collect(found: dict[int, Json], rows: Sequence[Json]) -> int:
+    """Add the rows that are new, by id, and return how many were."""
+    before = len(found)
+    for row in rows:
+        found.setdefault(row_id(row), row)
+    return len(found) - before
+
+
+def _count(value: Json) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+def _ids(rows: Sequence[Json]) -> list[int]:
+    return [row_id(row) for row in rows]

@@ -1,0 +1,36 @@
+"""The plaintext of a key: where a server shows it, and its one spelling."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from reconciler.core.secret import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from reconciler.providers._json import Json
+
+PREFIX: Final = "sk-"
+# Printable ASCII but for the star, which stands for what is hidden.
+_PLAIN: Final = re.compile(r"[!-)+-~]{16,512}\Z")
+
+
+def secret_in(value: Json) -> Secret | None:
+    """Return a key's plaintext with exactly one `sk-` before it; None for one that is masked or no key."""
+    if not isinstance(value, str):
+        return None
+    bare = value
+    while bare.startswith(PREFIX):
+        bare = bare.removeprefix(PREFIX)
+    return Secret(PREFIX + bare) if _PLAIN.match(bare) else None
+
+
+def revealed_in(data: Json, key_id: str) -> Secret | None:
+    """Return the plaintext in the answer of a reveal, for one key or for many."""
+    if not isinstance(data, dict):
+        return None
+    keys = data.get("keys")
+    many: Mapping[str, Json] = keys if isinstance(keys, dict) else {}
+    return secret_in(data.get("key")) or secret_in(many.get(key_id))
