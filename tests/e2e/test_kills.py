@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -54,26 +54,78 @@ class Killer:
         self.fired = True
 
 
+AWKWARD: list[dict[str, Any]] = [
+    {"idempotency": "ignored"},
+    {"idempotency_replay": "no_plaintext"},
+    {"idempotency_ttl_seconds": 0},
+    {"list_disabled": "hidden", "idempotency_replay": "no_plaintext"},
+    {"idempotency_mismatch": "replay", "timestamps": False},
+]
+
+
 @pytest.mark.parametrize(("method", "nth", "event"), MOMENTS)
 def test_a_run_after_a_kill_ends_with_one_live_key_in_custody(
     tmp_path: Path, method: str, nth: int, event: str
 ) -> None:
     """Whatever the killed run left, the next apply ends with one live key, its secret in the sink."""
-    killer = Killer(method, nth, event)
-    with SandboxServer(on_event=killer) as sandbox:
+    with SandboxServer(on_event=(killer := Killer(method, nth, event))) as sandbox:
         project = Project.create(tmp_path, sandbox.base_url, sandbox.tokens["one"], KEYS)
-        killer.process = project.start("apply", "--yes")
+        kill(killer, project)
+        assert_one_live_key(sandbox, project)
+
+
+@pytest.mark.parametrize("switches", AWKWARD, ids=",".join)
+@pytest.mark.parametrize("moment", [("POST", 1, "committed"), ("GET", 2, "answer")], ids=["mint", "look"])
+def test_a_kill_leaves_one_live_key_whatever_the_vendor_replays(
+    tmp_path: Path, moment: tuple[str, int, str], switches: dict[str, Any]
+) -> None:
+    """A vendor that forgets creates, or repeats them without the secret, costs an attempt and no more."""
+    with SandboxServer(on_event=(killer := Killer(*moment))) as sandbox:
+        sandbox.operator.set_switches(**switches)
+        project = Project.create(tmp_path, sandbox.base_url, sandbox.tokens["one"], KEYS)
+        kill(killer, project)
+        assert_one_live_key(sandbox, project)
+
+
+@pytest.mark.parametrize("moment", [("POST", 2, "committed"), ("PATCH", 2, "head"), ("PATCH", 2, "answer")])
+def test_a_killed_rotation_keeps_the_old_key_and_finishes_the_new_one(
+    tmp_path: Path, moment: tuple[str, int, str]
+) -> None:
+    """Both generations are live for the overlap, and the sink holds the new one at the end."""
+    with SandboxServer(on_event=(killer := Killer(*moment))) as sandbox:
+        project = Project.create(tmp_path, sandbox.base_url, sandbox.tokens["one"], KEYS)
         killer.started.set()
-        killer.process.communicate(timeout=60)
-        assert killer.fired
-        assert killer.process.returncode == -signal.SIGKILL
-
+        assert project.run("apply", "--yes").code == 0
+        killer.started.clear()
+        rotated = KEYS.replace("client-a: {", "client-a: {generation: 2, ")
+        (project.root / "keys" / "team.yaml").write_text(rotated)
+        kill(killer, project)
         finished = project.run("apply", "--yes")
-
         assert finished.code == 0, finished.stderr + finished.stdout
-        live = [row for row in sandbox.operator.keys("one") if row.enabled]
-        assert len(live) == 1
-        assert (live[0].daily_usd, live[0].total_usd, live[0].concurrency) == (5, 100, 5)
-        minted = {item["key_id"]: item["secret"] for item in sandbox.store.keys.secrets()}
-        assert project.secrets() == {"CLIENT_A": minted[live[0].id]}
-        assert project.run("plan", "--detailed-exitcode").code == 0
+        live = {row.description: row.id for row in sandbox.operator.keys("one") if row.enabled}
+        assert sorted(live) == ["client-a", "client-a~2"]
+        assert project.secrets() == {"CLIENT_A": secret_of(sandbox, live["client-a~2"])}
+
+
+def kill(killer: Killer, project: Project) -> None:
+    """Apply, and let the killer end the process."""
+    killer.process = project.start("apply", "--yes")
+    killer.started.set()
+    killer.process.communicate(timeout=60)
+    assert killer.fired
+    assert killer.process.returncode == -signal.SIGKILL
+
+
+def secret_of(sandbox: SandboxServer, key_id: str) -> str:
+    """Return what the sandbox minted under an id."""
+    return str({item["key_id"]: item["secret"] for item in sandbox.store.keys.secrets()}[key_id])
+
+
+def assert_one_live_key(sandbox: SandboxServer, project: Project) -> None:
+    """Apply again: one live key, its secret in the sink, nothing left to plan."""
+    finished = project.run("apply", "--yes")
+    assert finished.code == 0, finished.stderr + finished.stdout
+    (live,) = [row for row in sandbox.operator.keys("one") if row.enabled]
+    assert (live.daily_usd, live.total_usd, live.concurrency) == (5, 100, 5)
+    assert project.secrets() == {"CLIENT_A": secret_of(sandbox, live.id)}
+    assert project.run("plan", "--detailed-exitcode").code == 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -20,7 +20,7 @@ keys:
   client-b: {limits: {daily_usd: "2.50", total_usd: 50, concurrency: 2}, enabled: false}
 """
 
-UNKNOWNS: list[dict[str, object]] = [
+UNKNOWNS: list[dict[str, Any]] = [
     {"list_shape": "items", "list_paging": "clamped", "list_page_size": 10},
     {"list_shape": "bare"},
     {"list_shape": "items", "list_paging": "empty", "list_page_info": False},
@@ -63,7 +63,7 @@ UNKNOWNS: list[dict[str, object]] = [
     "switches",
     [pytest.param(row, id=",".join(f"{name}={value}" for name, value in row.items())) for row in UNKNOWNS],
 )
-def test_the_main_job_ends_the_same_way(tmp_path: Path, switches: dict[str, object]) -> None:
+def test_the_main_job_ends_the_same_way(tmp_path: Path, switches: dict[str, Any]) -> None:
     """Two keys are made beside three foreign ones, delivered, and a second plan is empty."""
     with SandboxServer() as sandbox:
         sandbox.operator.set_switches(**switches)
