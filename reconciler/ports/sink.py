@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -54,3 +54,15 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """Release what the sink holds open."""
+
+
+@runtime_checkable
+class ReadableSink(Protocol):
+    """A sink that can show a secret again, to this process alone; most stores cannot, or must not."""
+
+    def read(self, name: str) -> Secret | None:
+        """Return what an entry holds, or None where there is nothing that can be told for sure.
+
+        Args:
+            name: of the entry.
+        """

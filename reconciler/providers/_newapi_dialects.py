@@ -52,6 +52,9 @@ class ListField:
 
 
 UPSTREAM_MODELS: Final = ListField(name="model_limits", separator=",", switch="model_limits_enabled")
+ARRAY_MODELS: Final = ListField(
+    name="model_limits", separator=",", switch="model_limits_enabled", array="models"
+)
 UPSTREAM_IPS: Final = ListField(name="allow_ips", separator="\n")
 ONE_API_MODELS: Final = ListField(name="models", separator=",")
 ONE_API_IPS: Final = ListField(name="subnet", separator=",")
@@ -127,7 +130,7 @@ HITOPEN: Final = NewApiDialect(
     title="HitOpen",
     auth_scheme=BEARER,
     # The vendor's page writes an array, the server that it names would ignore one: both are sent.
-    models=ListField(name="model_limits", separator=",", switch="model_limits_enabled", array="models"),
+    models=ARRAY_MODELS,
     name_limit=30,
     documented=frozenset({"auth_scheme", "page_base", "page_shape", "size_params"}),
 )

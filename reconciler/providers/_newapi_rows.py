@@ -14,6 +14,7 @@ from reconciler.core.sanitize import redact
 from reconciler.errors import AnswerError
 from reconciler.providers._newapi_dialects import (
     ALLOW_IPS,
+    ARRAY_MODELS,
     AUTO_GROUPS,
     CROSS_GROUP_RETRY,
     EXPIRES,
@@ -138,7 +139,9 @@ def row_id(row: Json) -> int:
 def fitted(dialect: NewApiDialect, row: Mapping[str, Json]) -> tuple[ListField, ListField]:
     """Return how a server writes models and addresses, from what a row of it has."""
     models, ips = dialect.models, dialect.ips
-    if models.name not in row:
+    if isinstance(row.get(ONE_API_MODELS.name), list):
+        models = ARRAY_MODELS
+    elif models.name not in row:
         others = (other for other in (UPSTREAM_MODELS, ONE_API_MODELS) if other.name in row)
         models = next(others, models)
     if ips.name not in row:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final, Never
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from reconciler.core.fields import ENABLED, MICRO, NEVER, UNLIMITED
 from reconciler.errors import AnswerError, UsageError
@@ -69,6 +68,8 @@ def zone_of(name: object) -> tzinfo:
     Raises:
         UsageError: when there is no such zone.
     """
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # noqa: PLC0415  # few accounts need it
+
     try:
         return ZoneInfo(name) if isinstance(name, str) else _no_zone()
     except (ZoneInfoNotFoundError, ValueError, OSError):

@@ -160,13 +160,14 @@ class NewApi:
         change = self._replace(key.id, changes)
         if change.revives:
             # The server checks the stored row first, so this cannot be one request with the change.
-            self._set_state(key.id, ON)
+            row, _ = self._fresh(key.id)
+            self._set_state(row, ON)
 
     def set_enabled(self, key: ObservedKey, *, enabled: bool) -> None:
         """Enable or disable a key; one that is only expired or spent counts as enabled."""
         row, now = self._fresh(key.id)
         if row.enabled(now) is not enabled:
-            self._set_state(key.id, ON if enabled else OFF)
+            self._set_state(row, ON if enabled else OFF)
 
     def delete_key(self, key: ObservedKey) -> None:
         """Delete a key for good, and make sure that it is gone."""
@@ -210,7 +211,7 @@ class NewApi:
     def _body(self, row: Row, fields: Spec, members: Mapping[str, Json] | None) -> dict[str, Json]:
         return {**overlay(row, fields, self._options.dialect, self._session.unit()), **(members or {})}
 
-    def _set_state(self, key_id: str, state: int) -> None:
+    def _set_state(self, row: Row, state: int) -> None:
         """Change the state alone.
 
         The body is the whole key nevertheless: a server that does not know `status_only` takes it for a
@@ -220,11 +221,13 @@ class NewApi:
             AnswerError: when no way of asking changes it.
         """
         for path in (_STATUS_ONLY, TOKENS):
-            row, _ = self._fresh(key_id)
-            after, _ = self._put(key_id, path, self._body(row, {}, {"status": state}))
+            after, _ = self._put(row.id, path, self._body(row, {}, {"status": state}))
             if after.state == state:
                 return
-        message = f"the server accepted another state for key {key_id} and did not take it; check its panel"
+            row, _ = self._fresh(row.id)
+            if row.state == state:
+                return
+        message = f"the server accepted another state for key {row.id} and did not take it; check its panel"
         raise AnswerError(message)
 
     def _put(self, key_id: str, path: str, body: Mapping[str, Json]) -> tuple[Row, datetime]:
@@ -257,11 +260,11 @@ class NewApi:
         return parse_row(row)
 
     def _revealed(self, way: str, key_id: str) -> Secret:
-        path, body = f"{_path(key_id)}/key"
+        path, body = f"{_path(key_id)}/key", b""
         if way == "batch":
             path, body = f"{TOKENS}batch/keys", encode({"ids": [int(key_id)]})
         try:
-            reply = self._session.write("POST", path, body, own_window=_REVEAL_WINDOW)
+            reply = self._session.write("POST", path, body or None, own_window=_REVEAL_WINDOW)
         except OutcomeUnknownError as error:
             # Nothing is changed by a reveal, so there is no outcome to find out.
             raise ProviderUnavailableError(str(error)) from None
@@ -292,7 +295,7 @@ class NewApi:
         if known and group not in known:
             message = (
                 f"the server has no group {group!r} for this user; nothing is changed; "
-                f"use one of {', '.join(sorted(known))}"
+                f"use one of {self._session.http.redact(', '.join(sorted(known)))}"
             )
             raise RequestRejectedError(message)
 
@@ -327,7 +330,7 @@ def _owner_of(rows: Sequence[Row], configured: int | None) -> int | None:
             "set the account's `user_id` to the number in the personal settings of the token's user"
         )
         raise AnswerError(message)
-    return next(iter(users))
+    return next(iter(users), None)
 
 
 def _has_cap(row: Row, cap: int | None) -> bool:

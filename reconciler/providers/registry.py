@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 GROUP: Final = "reconciler.providers"
 """The entry point group of providers outside this package."""
 
+_QCODE_DETAILS: Final = ("detail", "message", "error")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
@@ -110,16 +112,12 @@ class ProviderEntry:
 
 
 def _build_qcode_partner(connection: Connection) -> Provider:
-    from reconciler.providers._answer import Dialect  # noqa: PLC0415  # offline commands need no HTTP
-
-    dialect = Dialect(success="ok", details=("detail", "message", "error"))
+    dialect = envelope(success="ok", details=_QCODE_DETAILS)
     return qcode_partner.QCodePartner(http_client(connection, PROVIDERS["qcode-partner"], dialect))
 
 
 def _build_qcode_readonly(connection: Connection) -> Provider:
-    from reconciler.providers._answer import Dialect  # noqa: PLC0415  # offline commands need no HTTP
-
-    dialect = Dialect(success="ok", details=("detail", "message", "error"))
+    dialect = envelope(success="ok", details=_QCODE_DETAILS)
     zone = qcode_readonly.zone_in(connection.options)
     return qcode_readonly.QCodeReadOnly(http_client(connection, PROVIDERS["qcode-readonly"], dialect), zone)
 
@@ -191,6 +189,19 @@ def http_client(connection: Connection, entry: ProviderEntry, dialect: Dialect) 
         waiting=connection.waiting,
         user_agent=connection.user_agent,
     )
+
+
+def envelope(*, success: str, details: Sequence[str], auth_scheme: str | None = "Bearer") -> Dialect:
+    """Return how an API authenticates and wraps its answers, for `http_client`.
+
+    Args:
+        success: the member that is true or false.
+        details: the members that may hold an error text, first hit wins.
+        auth_scheme: what stands before the token; None for the bare token.
+    """
+    from reconciler.providers._answer import Dialect  # noqa: PLC0415  # offline commands need no HTTP
+
+    return Dialect(success=success, details=details, auth_scheme=auth_scheme)
 
 
 def _base_urls(base_url: str, entry: ProviderEntry) -> Sequence[str]:
