@@ -81,10 +81,9 @@ def _write(provider: Provider, key: ObservedKey, wanted: Spec) -> None:
 
 def mismatches(key: ObservedKey, wanted: Spec, *, unseen: bool = False) -> list[str]:
     """Return the managed fields that differ; with `unseen`, also those that the provider does not show."""
+    shown = key.held_against(wanted).spec
     return [
-        name
-        for name, value in sorted(wanted.items())
-        if (key.spec[name] != value if name in key.spec else unseen)
+        name for name, value in sorted(wanted.items()) if (shown[name] != value if name in shown else unseen)
     ]
 
 

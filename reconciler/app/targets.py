@@ -70,11 +70,10 @@ class Targets:
 
     def _birth(self, action: Action, rows: list[Row]) -> Outcome | Resolution:
         key, account = self.keys[action.address], self.desired.accounts[action.account]
-        floor = account.capabilities.floor
+        can = account.capabilities
+        floor = can.floor
         found = resolve(key, rows, origin=account.origin, floor=floor, receipts=self.live.receipts)
-        decision = _decide_birth(
-            action, found, {**floor, ENABLED: True}, reveals=account.capabilities.reveals
-        )
+        decision = _decide_birth(action, found, {**floor, **can.born, ENABLED: True}, reveals=can.reveals)
         if decision is not DO:
             return _passed_over(action, decision, found.current.key.id if found.current else None)
         planned = {item.remote_id for item in self.plan.actions}

@@ -207,6 +207,14 @@ def _remove(account: DesiredAccount, row: Row) -> Action | None:
     return disable(account.label, row, Reason.UNDECLARED) if row.key.live else None
 
 
+def _left_at_floor(account: DesiredAccount, action: Action) -> list[str]:
+    """Return the floor's fields that the new key keeps; one limit in another unit counts as declared."""
+    declared = (action.after or {}).keys()
+    same = account.capabilities.same_limit
+    covered = declared | same if declared & same else declared
+    return [name for name in account.capabilities.floor if name not in covered]
+
+
 def _warnings(
     account: DesiredAccount, actions: list[Action], keys: list[DesiredKey], rows: dict[str, list[Row]]
 ) -> list[str]:
@@ -214,7 +222,7 @@ def _warnings(
     texts = []
     for action in actions:
         if action.op in {Operation.CREATE, Operation.ROTATE}:
-            missing = [name for name in account.capabilities.floor if name not in (action.after or {})]
+            missing = _left_at_floor(account, action)
             texts += [
                 f"{action.address} declares no {name}: it stays at the floor of "
                 f"{value_text(name, account.capabilities.floor[name])}"

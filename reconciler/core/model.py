@@ -222,10 +222,12 @@ class ObservedKey:
 
         A provider that keeps only what is left and what was used can store no cap below the spend.
         """
+        if not self.used_up:
+            return self
         met = {
             name: wanted[name]
             for name in _LIFETIME_CAPS
-            if self.used_up and name in self.spec and _is_lower(wanted.get(name), self.spec[name])
+            if name in self.spec and _is_lower(wanted.get(name), self.spec[name])
         }
         return replace(self, spec={**self.spec, **met}) if met else self
 

@@ -88,7 +88,7 @@ def resolve(
 
 def governed_rows(account: DesiredAccount, keys: list[DesiredKey], listing: Listing) -> dict[str, list[Row]]:
     """Return the rows whose names this repository answers for, by declared name."""
-    declared = {key.name for key in keys}
+    declared = {key.name: key for key in keys}
     adopted = {key.lifecycle.adopt: key for key in keys if key.lifecycle.adopt}
     # A renamed key goes on under its former remote name; minting the new name would make a second live key.
     renamed = {key.lifecycle.renamed_from: key.name for key in keys if key.lifecycle.renamed_from}
@@ -103,8 +103,10 @@ def governed_rows(account: DesiredAccount, keys: list[DesiredKey], listing: List
         else:
             former = parsed.name not in declared and renamed.get(parsed.name)
             incarnation = replace(parsed, name=former) if former else parsed
-        if account.namespace or incarnation.name in declared:
-            rows.setdefault(incarnation.name, []).append(Row(incarnation=incarnation, key=observed))
+        wanted = declared.get(incarnation.name)
+        if account.namespace or wanted is not None:
+            key = observed if wanted is None else observed.held_against(wanted.spec)
+            rows.setdefault(incarnation.name, []).append(Row(incarnation=incarnation, key=key))
     return rows
 
 

@@ -39,14 +39,21 @@ class AccountRules:
     def spec_problems(self, spec: Spec) -> Iterator[tuple[str, str]]:
         """Yield the field and the sentence for each field that the provider cannot deliver."""
         can = self.account.capabilities
+        if len(twice := sorted(can.same_limit & spec.keys())) > 1:
+            yield twice[0], f"is the same limit as `{twice[1]}` in another unit; declare one of them"
         for name, value in spec.items():
             if name not in self.settable:
-                yield name, "cannot be set at this account's provider; remove it"
+                yield name, self._unsettable()
             elif name in _CLEARS and value == _CLEARS[name]:
                 if name not in can.clearable:
                     yield name, "cannot be lifted at this account's provider; set a value or remove the field"
             elif name in _AMOUNTS and isinstance(value, int) and value % can.money_quantum:
                 yield name, "has smaller steps than this account's provider keeps; round it"
+
+    def _unsettable(self) -> str:
+        if self.account.capabilities.mintable:
+            return "cannot be set at this account's provider; remove it"
+        return "cannot be set: this account only reads; declare the key at an account that can write"
 
     def missing(self, spec: Spec) -> Iterator[str]:
         """Yield the limits that the safety settings ask for and the key does not cap."""

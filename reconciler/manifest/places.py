@@ -10,7 +10,10 @@ from reconciler.manifest.scalars import LONGEST_TEXT, Checked, is_clean, matchin
 
 LABEL_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 VARIABLE_PATTERN: Final = r"^[A-Za-z_][A-Za-z0-9_]{0,127}$"
-ENTRY_PATTERN: Final = r"^(?!.*\.\.)[A-Za-z0-9_][A-Za-z0-9_./-]{0,254}(#[A-Za-z0-9_.-]{1,64})?$"
+ENTRY_PATTERN: Final = (
+    r"^(?!.*\.\.)(arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:)?"
+    r"[A-Za-z0-9_][A-Za-z0-9_./-]{0,254}(#[A-Za-z0-9_.-]{1,64})?$"
+)
 URL_PATTERN: Final = r"^https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?$"
 GLOB_PATTERN: Final = r"^(?![/~])[^\\]+$"
 LONGEST_PATH: Final = 4096
@@ -122,7 +125,8 @@ _SOURCE_SCHEMA: Final = {
 Label = Annotated[str, matching(LABEL_PATTERN, _LABEL_RULE)]
 Variable = Annotated[str, matching(VARIABLE_PATTERN, "must be the name of an environment variable")]
 EntryName = Annotated[
-    str, matching(ENTRY_PATTERN, "must be an entry's name: letters, digits and . _ - / only, and #FIELD at its end")
+    str,
+    matching(ENTRY_PATTERN, "must be an entry's name: letters, digits and . _ - / only, #FIELD at its end"),
 ]
 BaseUrl = Annotated[str, Checked(_base_url, {"type": "string", "pattern": URL_PATTERN})]
 FilePath = Annotated[str, Checked(_path, _PATH_SCHEMA)]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from reconciler.core.model import DesiredAccount, RateLimits, SafetyLimits, SourceMark, Undeclared
 from reconciler.core.plan_document import safety_document, sha256
-from reconciler.errors import Problem
+from reconciler.errors import Problem, UsageError
 from reconciler.manifest.places import BlockSource, origin_of
 from reconciler.manifest.resolve_sinks import resolve_sinks
 from reconciler.manifest.settings import AccountSettings, SecretSource, Settings
@@ -84,7 +84,7 @@ def resolve_settings(
             origin=origin_of(account.base_url),
             namespace=account.namespace,
             undeclared=account.undeclared,
-            capabilities=kind.capabilities,
+            capabilities=kind.capabilities_with(account.options),
         )
     wire_salt = source.wire.salt
     limits = _safety(source.wire)
@@ -114,9 +114,15 @@ def _account_problems(
         )
         return [source.problem(message, *at, "provider")]
     found = []
+    if wire.usage_from is not None and wire.usage_from not in source.wire.accounts.keys() - {label}:
+        message = "`usage_from` names no other account of this file; write the label of one"
+        found.append(source.problem(message, *at, "usage_from"))
     if wire.base_url is None and kind.default_base_url is None:
         found.append(source.problem("`base_url` is missing; this provider has no address of its own", *at))
-    can = kind.capabilities
+    try:
+        can = kind.capabilities_with(wire.options)
+    except UsageError as error:
+        return [*found, source.problem(str(error), *at, "options")]
     lacking = _lacking(wire.undeclared, can)
     if lacking:
         message = f"this provider cannot {lacking} keys; use `undeclared: report` or `ignore`"
@@ -154,6 +160,8 @@ def _account(source: SettingsSource, label: str, wire: AccountFields, kind: Prov
             requests_per_day=asked.requests_per_day or documented.requests_per_day,
             creates_per_hour=asked.creates_per_hour or documented.creates_per_hour,
         ),
+        options=wire.options,
+        usage_from=wire.usage_from,
         mark=source.mark("accounts", label),
     )
 

@@ -12,7 +12,7 @@ from reconciler.errors import SinkError
 from reconciler.manifest.complaints import problems_of
 from reconciler.manifest.places import Source
 from reconciler.manifest.settings import SinkSettings
-from reconciler.manifest.wire_settings import PluginFields
+from reconciler.manifest.wire_settings import BUILT_IN_TYPES, PluginFields
 
 if TYPE_CHECKING:
     from reconciler.errors import Problem
@@ -22,7 +22,7 @@ PluginOptions: TypeAlias = Callable[[str], type[BaseModel] | None]
 """Returns the model of a type's options, or None where nobody offers it; may raise `SinkError`."""
 
 _WRITTEN: Final = frozenset({"directory", "path", "receipts"})
-_PATHS: Final = _WRITTEN | {"ca_file", "jwt_file"}
+_PATHS: Final = _WRITTEN | {"ca_file", "credentials_file", "jwt_file", "kubeconfig"}
 
 
 def no_plugin(kind: str) -> None:
@@ -71,6 +71,9 @@ def _options(source: SettingsSource, shape: BaseModel, at: tuple[object, ...]) -
 def _plugin_options(
     source: SettingsSource, name: str, wire: PluginFields, plugin: PluginOptions
 ) -> BaseModel | list[Problem]:
+    if wire.type in BUILT_IN_TYPES:
+        message = "`options` is for sinks of other packages; write its fields beside `type`"
+        return [source.problem(message, "sinks", name, "options")]
     try:
         model = plugin(wire.type)
     except SinkError as error:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from reconciler.core.model import (
@@ -25,6 +25,15 @@ class ProviderKind:
 
     capabilities: Capabilities
     default_base_url: str | None = None
+    tailor: Callable[[Mapping[str, object]], Capabilities] | None = None
+
+    def capabilities_with(self, options: Mapping[str, object]) -> Capabilities:
+        """Return what an account with these options can do.
+
+        Raises:
+            UsageError: when an option is unknown or has a wrong value.
+        """
+        return self.capabilities if self.tailor is None else self.tailor(options)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +51,7 @@ class SecretSource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountSettings:
-    """How to reach one account."""
+    """How to reach one account; `usage_from` is the label of the account that shows what its keys use."""
 
     label: str
     provider: str
@@ -51,6 +60,7 @@ class AccountSettings:
     namespace: str | None
     undeclared: Undeclared
     rate_limits: RateLimits
+    usage_from: str | None = None
     options: Mapping[str, object] = field(default_factory=dict)
     mark: SourceMark
 
