@@ -13,6 +13,9 @@ from hypothesis import HealthCheck, settings
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.stores.aws import Moto
+    from tests.stores.openbao import OpenBao
+
 SCRUBBED_PREFIXES = ("RECONCILER_", "GITHUB_", "ACTIONS_", "RUNNER_", "GITLAB_", "CI_", "LC_")
 SCRUBBED_SUFFIXES = ("_TOKEN", "_API_KEY", "_PROXY", "_SECRET")
 SCRUBBED_NAMES = frozenset(
@@ -46,6 +49,31 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 class NetworkBlockedError(RuntimeError):
     """Raised where a test tries to leave the machine; the program would translate an OSError and hide it."""
+
+
+@pytest.fixture(scope="session")
+def openbao(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenBao]:
+    """One real OpenBao for all tests, which take a mount of their own each."""
+    from tests.stores.openbao import running  # noqa: PLC0415  # few test runs need it
+
+    with running(tmp_path_factory.mktemp("openbao")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def moto_server() -> Iterator[Moto]:
+    """One imitation of AWS for all tests; the fixture `moto` of each empties it."""
+    from tests.stores.aws import running  # noqa: PLC0415  # few test runs need it
+
+    with running() as server:
+        yield server
+
+
+@pytest.fixture
+def moto(moto_server: Moto) -> Moto:
+    """Return the imitation of AWS, empty."""
+    moto_server.reset()
+    return moto_server
 
 
 @pytest.fixture(autouse=True)

@@ -12,15 +12,15 @@ from reconciler.core.fields import ENABLED
 from reconciler.core.identity import Incarnation
 from reconciler.core.model import Receipt
 from reconciler.core.report import Outcome, Status
-from reconciler.core.resolution import is_unusable
-from reconciler.errors import ReconcilerError, SecretLostError, SinkUnverifiedError
+from reconciler.core.resolution import is_unusable, overtaken
+from reconciler.errors import ReconcilerError, SecretLostError, SinkUnverifiedError, StalePlanError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from reconciler.app.minting import Held, Mint
     from reconciler.core.fields import Spec
-    from reconciler.core.model import DesiredKey, ObservedKey
+    from reconciler.core.model import Delivery, DesiredKey, ObservedKey
     from reconciler.core.plan import Action
     from reconciler.core.resolution import Resolution
     from reconciler.errors import SinkError
@@ -38,6 +38,7 @@ class Birth:
         key: as declared.
         mint: of its account.
         sinks: by name.
+        receipts: what the entries held when the run began.
         error: what ended the birth early, once it has run.
     """
 
@@ -45,6 +46,7 @@ class Birth:
     key: DesiredKey
     mint: Mint
     sinks: Mapping[str, Sink]
+    receipts: Mapping[Delivery, Receipt]
     error: ReconcilerError | None = None
     _receipts: list[tuple[str, Receipt]] = field(default_factory=list)
     _written: bool = False
@@ -105,6 +107,7 @@ class Birth:
     def _deliver(self, incarnation: Incarnation, held: Held) -> ObservedKey:
         """Write the secret to every sink; the key is rolled back only while no sink has taken it."""
         self._id, self._warnings = held.key.id, held.warnings
+        self._still_free(held.key)
         for delivery in self.key.deliver:
             receipt = Receipt(
                 origin=self.mint.account.origin,
@@ -124,6 +127,26 @@ class Birth:
                 raise self._undelivered(held.key, delivery.sink, error) from None
             self._receipts.append((f"{delivery.sink}/{delivery.name}", receipt))
         return held.key
+
+    def _still_free(self, row: ObservedKey) -> None:
+        """Make sure that no other run has delivered another key to one of the entries meanwhile.
+
+        Raises:
+            StalePlanError: when one has; the row in hand is disabled.
+        """
+        for delivery in self.key.deliver:
+            try:
+                now = self.sinks[delivery.sink].stat([delivery.name]).get(delivery.name)
+            except ReconcilerError as error:
+                raise self._undelivered(row, delivery.sink, error) from None
+            other = overtaken(self.receipts.get(delivery), now, self.key, self.mint.account.origin)
+            if other not in (None, row.id):
+                self.mint.condemn(row)
+                msg = (
+                    f"another run delivered {other} to {delivery.sink}/{delivery.name} meanwhile, so {row.id} "
+                    "is disabled; plan again, and let one run finish before the next begins"
+                )
+                raise StalePlanError(msg)
 
     def _undelivered(self, row: ObservedKey, sink: str, error: ReconcilerError) -> SinkError:
         """Return the custody error of a failed delivery; a key that no sink has taken is disabled first."""

@@ -142,7 +142,7 @@ class Executor:
             salt=self.salt,
             known_ids=frozenset(row.id for row in listed),
         )
-        birth = Birth(action=action, key=key, mint=mint, sinks=self.sinks)
+        birth = Birth(action=action, key=key, mint=mint, sinks=self.sinks, receipts=self.live.receipts)
         outcome = birth.run(found)
         if birth.error is not None:
             self._learn(action, birth.error)

@@ -10,7 +10,7 @@ from reconciler.core.decision import ALREADY, DO, Verdict, compare, decide, stal
 from reconciler.core.fields import ENABLED
 from reconciler.core.plan import MINTING, Operation
 from reconciler.core.report import Outcome, Status
-from reconciler.core.resolution import governed_rows, resolve
+from reconciler.core.resolution import governed_rows, resolve, vanished
 
 if TYPE_CHECKING:
     from reconciler.core.decision import Decision
@@ -74,6 +74,10 @@ class Targets:
         floor = can.floor
         found = resolve(key, rows, origin=account.origin, floor=floor, receipts=self.live.receipts)
         decision = _decide_birth(action, found, {**floor, **can.born, ENABLED: True}, reveals=can.reveals)
+        gone = None if found.current else vanished(key, rows, account.origin, self.live.receipts)
+        if gone:
+            # A saved plan, a list that lags or another token: minting would replace a secret in use.
+            decision = stale(f"a sink holds the secret of {gone}, which the provider does not list")
         if decision is not DO:
             return _passed_over(action, decision, found.current.key.id if found.current else None)
         planned = {item.remote_id for item in self.plan.actions}

@@ -56,9 +56,9 @@ def formats(*names: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     )
 
 
-def scoped(command: Callable[P, R]) -> Callable[P, R]:
-    """Add `--account` and `--key`."""
-    accounts = click.option(
+def account_labels(command: Callable[P, R]) -> Callable[P, R]:
+    """Add `--account`."""
+    option = click.option(
         "--account",
         "accounts",
         metavar="LABEL",
@@ -66,6 +66,21 @@ def scoped(command: Callable[P, R]) -> Callable[P, R]:
         shell_complete=_accounts,
         help="Only this account; repeatable.",
     )
+    return option(command)
+
+
+def one_account(command: Callable[P, R]) -> Callable[P, R]:
+    """Add the argument ACCOUNT."""
+    return click.argument("account", shell_complete=_accounts)(command)
+
+
+def key_names(command: Callable[P, R]) -> Callable[P, R]:
+    """Add any number of arguments NAME."""
+    return click.argument("names", metavar="[NAME]...", nargs=-1, shell_complete=_keys)(command)
+
+
+def scoped(command: Callable[P, R]) -> Callable[P, R]:
+    """Add `--account` and `--key`."""
     keys = click.option(
         "--key",
         "keys",
@@ -74,7 +89,7 @@ def scoped(command: Callable[P, R]) -> Callable[P, R]:
         shell_complete=_keys,
         help="Only keys whose name matches; repeatable.",
     )
-    return accounts(keys(command))
+    return account_labels(keys(command))
 
 
 def scope_of(desired: DesiredState, *, accounts: tuple[str, ...], keys: tuple[str, ...]) -> Scope:

@@ -21,6 +21,10 @@ COMMANDS: Final[Mapping[str, str]] = {
     "plan": "Show what apply would do; reads only.",
     "apply": "Do what was reviewed.",
     "drift": "Exit with 2 when keys are not as declared; reads only.",
+    "status": "Show usage, caps, expiry and custody of every key.",
+    "import": "Write declarations for the keys that an account has.",
+    "verify": "Ask the provider with the delivered keys themselves.",
+    "doctor": "Check credentials, accounts and sinks before they fail.",
     "schema": "Print a JSON Schema for editors and other programs.",
     "sandbox": "Serve a local simulator of the provider.",
     "demo": "Show the whole story against the sandbox.",
@@ -41,7 +45,9 @@ class LazyGroup(click.Group):
         del ctx
         if cmd_name not in COMMANDS:
             return None
-        command = import_module(f"reconciler.cli.commands.{cmd_name}").command
+        # `import` is a word of Python, so its module cannot have that name.
+        module = "import_keys" if cmd_name == "import" else cmd_name
+        command = import_module(f"reconciler.cli.commands.{module}").command
         return command if isinstance(command, click.Command) else None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -6,18 +6,19 @@ import logging
 import os
 import random
 import sys
+from collections.abc import Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from reconciler.cli.version import TOOL
-from reconciler.errors import ManifestError
+from reconciler.errors import ManifestError, Problem
 from reconciler.manifest.load import collection_paused, load_manifest
 from reconciler.manifest.settings import ProviderKind, SecretSource
-from reconciler.providers.registry import PROVIDERS, Connection
+from reconciler.providers.registry import KNOWN, Connection
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
 
     from pydantic import BaseModel
@@ -25,23 +26,51 @@ if TYPE_CHECKING:
     from reconciler.app.usecases import World
     from reconciler.cli.session import Session
     from reconciler.core.secret import Secret
-    from reconciler.errors import Problem
     from reconciler.manifest.settings import AccountSettings, Manifest, Settings, SinkSettings
     from reconciler.ports.clock import Clock
+    from reconciler.ports.key_check import KeyCheck
     from reconciler.ports.progress import Progress
     from reconciler.ports.provider import Provider
     from reconciler.ports.sink import Sink
+    from reconciler.providers.registry import ProviderEntry
 
 DEFAULT_SALT: Final = b"reconciler"
 """Used where the settings name none: who then holds an account's token can replay its creates."""
 
-KINDS: Final = {
-    name: ProviderKind(capabilities=entry.capabilities, default_base_url=entry.default_base_url)
-    for name, entry in PROVIDERS.items()
-}
+
+class _Kinds(Mapping[str, ProviderKind]):
+    """What the manifest has to know of a provider, those of other packages included."""
+
+    def __getitem__(self, name: str) -> ProviderKind:
+        entry = KNOWN[name]
+        return ProviderKind(
+            capabilities=entry.capabilities,
+            default_base_url=entry.default_base_url,
+            tailor=entry.capabilities_with,
+        )
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(KNOWN)
+
+    def __len__(self) -> int:
+        return len(KNOWN)
+
+
+KINDS: Final = _Kinds()
 """What the manifest has to know of each provider."""
 
-__all__ = ["DEFAULT_SALT", "KINDS", "collection_paused", "load", "opened", "salt_of"]
+__all__ = [
+    "DEFAULT_SALT",
+    "KINDS",
+    "collection_paused",
+    "key_check_of",
+    "load",
+    "missing_extras",
+    "opened",
+    "provider_of",
+    "salt_of",
+    "sink_of",
+]
 
 _LOG: Final = logging.getLogger("reconciler.wiring")
 
@@ -84,8 +113,7 @@ def opened(
     from reconciler.app.usecases import World
     from reconciler.sinks import registry
 
-    # httpx loads its own command line, and with it rich and pygments, unless that import fails.
-    sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]  # None is how an import is made to fail
+    _without_the_command_line_of_httpx()
     settings, desired = manifest.settings, manifest.desired
     chosen = sorted(set(labels))
     used = {item.sink for key in desired.keys if key.account in chosen for item in key.deliver}
@@ -102,13 +130,71 @@ def opened(
                 writable=writable,
                 deadline=deadline,
             )
-            providers[label] = PROVIDERS[settings.accounts[label].provider].build(connection)
+            providers[label] = KNOWN[settings.accounts[label].provider].build(connection)
             stack.callback(providers[label].close)
         sinks: dict[str, Sink] = {}
         for settled in declared:
-            sinks[settled.name] = registry.build(settled)
+            # The run's clock goes along, for stores that have to be waited for.
+            timed = replace(settled, options={**settled.options, "clock": clock})
+            sinks[settled.name] = registry.build(timed)
             stack.callback(sinks[settled.name].close)
         yield World(desired=desired, providers=providers, sinks=sinks, clock=clock, tool=TOOL)
+
+
+def provider_of(
+    manifest: Manifest, label: str, *, clock: Clock, progress: Progress, writable: bool = False
+) -> Provider:
+    """Return the adapter of one account, for commands that go on where another one cannot be built.
+
+    Raises:
+        ManifestError: when its token is missing or cannot be one.
+    """
+    return _entry_of(manifest, label).build(
+        _connected(manifest, label, clock=clock, progress=progress, writable=writable)
+    )
+
+
+def key_check_of(manifest: Manifest, label: str, *, clock: Clock, progress: Progress) -> KeyCheck | None:
+    """Return what asks an account's provider with a key itself, or None where keys cannot ask.
+
+    Raises:
+        ManifestError: when the account's token is missing or cannot be one.
+    """
+    check = _entry_of(manifest, label).key_check
+    if check is None:
+        return None
+    return check(_connected(manifest, label, clock=clock, progress=progress, writable=False))
+
+
+def sink_of(manifest: Manifest, name: str, *, clock: Clock) -> Sink:
+    """Return the adapter of one sink.
+
+    Raises:
+        ManifestError: when a credential of it is missing or cannot be one.
+        SinkError: when its packages are not installed.
+    """
+    from reconciler.sinks import registry
+
+    (settled,) = _with_secrets([manifest.settings.sinks[name]])
+    return registry.build(replace(settled, options={**settled.options, "clock": clock}))
+
+
+def _entry_of(manifest: Manifest, label: str) -> ProviderEntry:
+    _without_the_command_line_of_httpx()
+    return KNOWN[manifest.settings.accounts[label].provider]
+
+
+def _connected(
+    manifest: Manifest, label: str, *, clock: Clock, progress: Progress, writable: bool
+) -> Connection:
+    account = manifest.settings.accounts[label]
+    token = _tokens([account])[label]
+    return _connection(account, token, clock=clock, progress=progress, writable=writable, deadline=None)
+
+
+def _without_the_command_line_of_httpx() -> None:
+    # httpx loads its own command line, and with it rich and pygments, unless that import fails.
+    sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]  # None is how an import is made to fail
 
 
 def _tokens(accounts: Iterable[AccountSettings]) -> dict[str, Secret]:
@@ -125,6 +211,17 @@ def _tokens(accounts: Iterable[AccountSettings]) -> dict[str, Secret]:
     if problems:
         raise ManifestError(problems)
     return tokens
+
+
+def missing_extras(settings: Settings) -> list[Problem]:
+    """Return, for each declared sink whose packages are not installed, where it is and how to get them."""
+    from reconciler.sinks import registry
+
+    return [
+        Problem(file=sink.mark.file, line=sink.mark.line, column=sink.mark.column, message=lacking)
+        for sink in settings.sinks.values()
+        if (lacking := registry.missing_extra(sink.type))
+    ]
 
 
 def _plugin_options(kind: str) -> type[BaseModel] | None:

@@ -8,7 +8,7 @@ from reconciler.core.fields import ENABLED, Direction, differs, direction
 from reconciler.core.identity import Incarnation, remote_name
 from reconciler.core.model import DEFAULT_OVERLAP
 from reconciler.core.plan import Action, Operation, Reason
-from reconciler.core.resolution import holds_custody, resolve, wants_custody
+from reconciler.core.resolution import holds_custody, resolve, vanished, wants_custody
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -131,7 +131,7 @@ def _mint(
 ) -> Action:
     if not key.deliver:
         return _blocked(key, None, Reason.NO_SINK, "declare `deliver`, or `adopt` the id of an existing key")
-    if gone := _vanished(key, rows, account, receipts):
+    if gone := vanished(key, rows, account.origin, receipts):
         # A list may leave out keys that are off, so this incarnation must not be minted a second time.
         note = f"id {gone} is hidden, deleted or not listed yet; plan again, or raise `generation`"
         return _blocked(key, None, Reason.VANISHED, note)
@@ -158,23 +158,6 @@ def _mint(
         requests=REQUESTS[op],
         mark=key.mark,
     )
-
-
-def _vanished(
-    key: DesiredKey, rows: Sequence[Row], account: DesiredAccount, receipts: Mapping[Delivery, Receipt]
-) -> str | None:
-    """Return the id of the declared generation that a sink holds and the provider does not list."""
-    listed = {row.key.id for row in rows}
-    for delivery in key.deliver:
-        receipt = receipts.get(delivery)
-        if (
-            receipt is not None
-            and (receipt.origin, receipt.address) == (account.origin, key.address)
-            and receipt.generation == key.lifecycle.generation
-            and receipt.remote_id not in listed
-        ):
-            return receipt.remote_id
-    return None
 
 
 def _refused(account: DesiredAccount, listing: Listing) -> str | None:

@@ -126,6 +126,37 @@ def holds_custody(
     return True
 
 
+def vanished(
+    key: DesiredKey, rows: Sequence[Row], origin: str, receipts: Mapping[Delivery, Receipt]
+) -> str | None:
+    """Return the id of the declared generation that a sink holds and the provider does not list."""
+    listed = {row.key.id for row in rows}
+    for delivery in key.deliver:
+        receipt = receipts.get(delivery)
+        if receipt is not None and _is_of(receipt, key, origin) and receipt.remote_id not in listed:
+            return receipt.remote_id
+    return None
+
+
+def overtaken(seen: Receipt | None, now: Receipt | None, key: DesiredKey, origin: str) -> str | None:
+    """Return the id that another run has delivered to an entry since it was looked at, or None.
+
+    Args:
+        seen: the receipt that the run began with.
+        now: the receipt of this moment.
+        key: whose secret is to be delivered.
+        origin: of its provider.
+    """
+    if now is None or not _is_of(now, key, origin) or (seen and seen.remote_id == now.remote_id):
+        return None
+    return now.remote_id
+
+
+def _is_of(receipt: Receipt, key: DesiredKey, origin: str) -> bool:
+    generation = key.lifecycle.generation
+    return (receipt.origin, receipt.address, receipt.generation) == (origin, key.address, generation)
+
+
 def is_unborn(row: ObservedKey, floor: Spec) -> bool:
     """Tell whether a row looks as our create left it: limits at the floor, and no spend shown."""
     at_floor = bool(floor) and all(row.spec.get(name) == value for name, value in floor.items())

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 _LIMITS: Final = "limits"
 _MICRO: Final = 1_000_000
 _WIDE: Final = 1_000_000
-_SEQUENCE: Final = re.compile(r"^( *)- ", re.MULTILINE)
+# A key, perhaps with a comment, and the dash of the list below it.
+_SEQUENCE: Final = re.compile(r"^( *)[^\s#-][^\n]*:[ \t]*(?:#[^\n]*)?\n( *)- ", re.MULTILINE)
 _LONGEST_COMMENT: Final = 1_000
 _PROBE: Final = "probe"
 
@@ -162,10 +163,9 @@ def _round_trip(text: str) -> YAML:
     yaml.preserve_quotes = True
     yaml.width = _WIDE
     indent = _indent(text)
-    # Where lists are written below their key, the dash may stand at its column or further in.
-    dashes = [len(found) for found in _SEQUENCE.findall(text)]
-    offset = indent if dashes and min(dashes) >= indent else 0
-    yaml.indent(mapping=indent, sequence=indent + offset, offset=offset)
+    dash = _SEQUENCE.search(text)
+    offset = len(dash[2]) - len(dash[1]) if dash else 0
+    yaml.indent(mapping=indent, sequence=offset + len("- "), offset=offset)
     return yaml
 
 

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
     from reconciler.core.fields import Spec, Value
     from reconciler.core.model import MintRequest
+    from reconciler.errors import ProviderError
     from reconciler.providers._http import HttpClient, Reply
     from reconciler.providers._json import Json
     from reconciler.providers._qcode_account import AccountFact
@@ -81,7 +82,8 @@ _WIRE_NAMES: Final[Mapping[str, str]] = {
     TOTAL: "total_cost_limit_usd",
     CONCURRENCY: "concurrency_limit",
 }
-_SECRET: Final = re.compile(r"cr_(?!.*[*])[!-~]{16,509}\Z")
+# A masked secret must not pass for one: stars, three dots, or a row of crosses.
+_SECRET: Final = re.compile(r"cr_(?!.*(?:\*|\.{3}|[xX]{8}))[!-~]{16,509}\Z")
 _SECRET_NAMES: Final = ("api_key", "apiKey", "key")
 _MOST_DETAILS: Final = 50
 _MOST_WARNINGS: Final = 20
@@ -99,6 +101,7 @@ class QCodePartner:
         self._lock = threading.Lock()
         self._descriptions: dict[str, str] = {}
         self._hides_descriptions = False
+        self._lacks_details = False
         self._minted: dict[str, str] = {}
 
     @property
@@ -134,8 +137,15 @@ class QCodePartner:
         return Listing(keys=keys, warnings=tuple(warnings), creates_refused=refused)
 
     def get_key(self, key_id: str) -> ObservedKey:
-        """Return one key as its detail shows it."""
-        row, date = self._detail(key_id)
+        """Return one key as its detail shows it, or the list where the detail route does not."""
+        if self._lacks_details:
+            return self._listed(key_id, KeyNotFoundError(f"no key {key_id} is listed; plan again"))
+        try:
+            row, date = self._detail(key_id)
+        except (KeyNotFoundError, RequestRejectedError) as error:
+            found = self._listed(key_id, error)
+            self._lacks_details = True
+            return found
         if not row.shows_description:
             row = replace(row, description=self._listed_description(key_id))
         return _observed(row, date)
@@ -219,6 +229,17 @@ class QCodePartner:
             created=detail.created or row.created,
         )
 
+    def _listed(self, key_id: str, error: ProviderError) -> ObservedKey:
+        """Return a row of the list, or raise what the detail route said."""
+        try:
+            rows = self.list_keys().keys
+        except AnswerError:
+            raise error from None
+        for row in rows:
+            if row.id == key_id:
+                return row
+        raise error
+
     def _listed_description(self, key_id: str) -> str | None:
         """Return what the list shows; a description never changes, so an earlier reading still holds."""
         if key_id not in self._descriptions and not self._hides_descriptions:
@@ -235,7 +256,7 @@ class QCodePartner:
         return row, reply.date
 
     def _minted_of(self, request: MintRequest, reply: Reply) -> Minted:
-        data = _data(reply.document)
+        data = _key_in(_data(reply.document))
         try:
             key_id = parse_id(data.get("id", data.get("key_id")))
         except AnswerError:
@@ -258,7 +279,7 @@ class QCodePartner:
         with self._lock:
             known = self._descriptions.get(key_id)
         # The server makes `name` itself, so only a description, or an id seen before, can contradict.
-        if description not in {None, "", request.name} or known not in {None, request.name}:
+        if description not in (None, "", request.name) or known not in (None, request.name):
             message = (
                 f"the create of {request.name!r} was answered with key {key_id}, which is another one; "
                 "its secret was thrown away; ask the provider before the next run"
@@ -286,7 +307,7 @@ def _data(document: Json) -> Mapping[str, Json]:
     return data if isinstance(data, dict) else {}
 
 
-def _key_in(data: Mapping[str, Json]) -> Json:
+def _key_in(data: Mapping[str, Json]) -> dict[str, Json]:
     inner = data.get("key")
     return inner if isinstance(inner, dict) else dict(data)
 

@@ -47,7 +47,7 @@ def render_plan(plan: Plan, *, width: int, color: bool, ascii_only: bool = False
         ascii_only: for terminals whose encoding has no arrows; other text is escaped, not lost.
     """
     view = plan_view(plan)
-    page = _Page(width=width, color=color, ascii_only=ascii_only)
+    page = Page(width=width, color=color, ascii_only=ascii_only)
     page.head(view)
     page.body(view)
     page.line((view.verdict,))
@@ -68,7 +68,7 @@ def render_report(report: Report, *, width: int, color: bool, ascii_only: bool =
         ascii_only: for terminals whose encoding has no arrows; other text is escaped, not lost.
     """
     view = report_view(report)
-    page = _Page(width=width, color=color, ascii_only=ascii_only)
+    page = Page(width=width, color=color, ascii_only=ascii_only)
     page.head(view)
     page.body(view)
     page.line((view.verdict,))
@@ -81,7 +81,7 @@ def render_problems(problems: Iterable[Problem]) -> str:
     return _harmless("\n".join([*lines, f"{counted(len(lines), 'problem')}."])) + "\n"
 
 
-class _Page:
+class Page:
     """Lines of one width; every word of foreign text in them is data, never markup."""
 
     def __init__(self, *, width: int, color: bool, ascii_only: bool) -> None:
@@ -148,14 +148,14 @@ class _Page:
         head = (own(f"  {row.symbol} ", row.tone), own(f"{row.verb:<{_SUBJECT - 4}}", row.tone))
         marks = [span for mark in row.marks for span in (own("  "), *mark)]
         self.line(head, (Span(text=_quoted(row.subject), tone=Tone.STRONG, code=True), *marks))
-        column = max((_width(detail.label) for detail in row.details), default=0)
+        column = max((cell_width(detail.label) for detail in row.details), default=0)
         for detail in row.details:
             self._detail(detail, column)
         if row.details:
             self.gap()
 
     def _detail(self, detail: Detail, column: int) -> None:
-        padding = " " * (column - _width(detail.label) + 2)
+        padding = " " * (column - cell_width(detail.label) + 2)
         self.line((own(" " * _DETAIL), own(detail.label, detail.tone), own(padding)), detail.value)
 
     def _notice(self, notice: Notice) -> None:
@@ -191,7 +191,7 @@ def _styled(span: Span) -> str:
     return Style.parse(style).render(span.text, color_system=ColorSystem.STANDARD) if style else span.text
 
 
-def _width(text: str) -> int:
+def cell_width(text: str) -> int:
     """Return the columns that a text takes; only what is beyond ASCII needs a table."""
     if text.isascii():
         return len(text)
@@ -211,7 +211,7 @@ def _unstyled(line: Text) -> Iterator[Span]:
 
 
 def _cells(spans: Iterable[Span]) -> int:
-    return sum(_width(span.text) for span in spans)
+    return sum(cell_width(span.text) for span in spans)
 
 
 def _quoted(name: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from http import HTTPStatus
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
@@ -64,6 +64,10 @@ class AwsRefusalError(SinkError):
         self.code = code
 
 
+class AwsLateRefusalError(AwsRefusalError, SinkUnverifiedError):
+    """Raised when the answer was no after an earlier try whose answer was lost, and may have been a yes."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AwsAccess:
     """Which AWS is spoken to, and as whom.
@@ -96,6 +100,12 @@ class _Outcome:
     code: str = ""
     status: int = 0
     failure: str = ""
+
+    @property
+    def refused(self) -> bool:
+        """Whether the credentials were not good for this."""
+        forbidden = self.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
+        return forbidden or bool(_REFUSED.fullmatch(self.code))
 
     @property
     def passing(self) -> bool:
@@ -195,9 +205,7 @@ class AwsService:
             ignore_configured_endpoint_urls=True,
             proxies={},
         )
-        return session.client(
-            service, region_name=region, endpoint_url=self._access.endpoint, config=config
-        )
+        return session.client(service, region_name=region, endpoint_url=self._access.endpoint, config=config)
 
     def _assumed(self) -> Any:
         """Return a session with the configured credentials, or with those of the role."""
@@ -226,15 +234,21 @@ class AwsService:
         what = f"AWS {self._name} {outcome.operation or operation}: {said}"
         if outcome.failure in _NO_CREDENTIALS:
             return CredentialsError(f"{what}; give credentials to this run (docs/sinks.md says how)")
-        if _REFUSED.fullmatch(outcome.code):
+        if outcome.refused:
             return CredentialsError(f"{what}; renew the credentials or grant the action (docs/sinks.md)")
-        if lost:
-            return SinkUnverifiedError(f"{what}; it may have been done, run again to find out")
-        if _THROTTLED.fullmatch(outcome.code):
-            return DeferredError(f"{what}; nothing was done, run again in a few minutes")
-        if outcome.code and not _unknown(outcome):
-            return AwsRefusalError(f"{what}; nothing was done, check the entry and the settings", outcome.code)
-        return SinkError(f"{what}; nothing was changed, check region, endpoint and network, then run again")
+        if outcome.code and not outcome.passing:
+            kind = AwsLateRefusalError if lost else AwsRefusalError
+            tried = "an earlier try may have done it" if lost else "nothing was done"
+            return kind(f"{what}; {tried}; check entry and settings, then run again", said)
+        return _passing_error(what, outcome, lost=lost)
+
+
+def _passing_error(what: str, outcome: _Outcome, *, lost: bool) -> Exception:
+    if lost:
+        return SinkUnverifiedError(f"{what}; it may have been done, run again to find out")
+    if _THROTTLED.fullmatch(outcome.code):
+        return DeferredError(f"{what}; nothing was done, run again in a few minutes")
+    return SinkError(f"{what}; nothing was changed, check region, endpoint and network, then run again")
 
 
 def _unknown(outcome: _Outcome) -> bool:
@@ -266,7 +280,7 @@ def _opened(value: Any) -> Any:
 
 
 def _closed(value: Any) -> Any:
-    """Return an answer with everything that may be a secret closed; tags have a `Value` too, and stay open."""
+    """Return an answer with everything that may be a secret closed; a `Value` of a tag stays open."""
     if isinstance(value, list):
         return [_closed(item) for item in value]
     if not isinstance(value, dict):
@@ -277,3 +291,11 @@ def _closed(value: Any) -> Any:
         for name, member in value.items()
         if name not in {"ResponseMetadata", "SecretBinary"}
     }
+
+
+def access_of(options: Mapping[str, object]) -> AwsAccess:
+    """Return how AWS is reached according to the options of a sink."""
+    return AwsAccess(**{name: options.get(name) for name in _ACCESS})  # type: ignore[arg-type]  # validated
+
+
+_ACCESS: Final = tuple(item.name for item in fields(AwsAccess))

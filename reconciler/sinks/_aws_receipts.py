@@ -58,8 +58,8 @@ def record_in(tags: Mapping[str, str], entry: str, field: str | None = None) -> 
         record = None
     if record is None:
         msg = (
-            f"entry {entry}: the receipt in its tags `{_name(field, 0)}…` is damaged; restore the tags, or remove "
-            "them and declare `takeover: true`"
+            f"entry {entry}: the receipt in its tags `{_name(field, 0)}…` is damaged; restore or remove "
+            "them, and declare `takeover: true`"
         )
         raise SinkError(msg)
     return record

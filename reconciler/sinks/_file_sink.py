@@ -129,6 +129,10 @@ class FileSink:
             msg = f"{self._file.path}: entry {entry.name} is not what was delivered; run again"
             raise SinkUnverifiedError(msg)
 
+    def read(self, name: str) -> Secret | None:
+        """Return the value of an entry, to ask its provider about it."""
+        return self._document().value(name)
+
     def close(self) -> None:
         """Release nothing: no file stays open between two calls."""
 

@@ -30,6 +30,8 @@ _TRIES: Final = 3
 _BACKOFF_SECONDS: Final = 0.5
 _MAX_WAIT_SECONDS: Final = 90.0
 _USUAL_WAIT_SECONDS: Final = 5.0
+# What a date can still be told for.
+_LONGEST_SECONDS: Final = 366 * 86_400.0
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 _HEADER: Final = re.compile(r"[ -~]{0,16384}")
 _REDIRECTS: Final = range(300, 400)
@@ -99,7 +101,7 @@ class StoreAnswer:
         """Return the JSON object in the body; the caller keeps no secret of it in a local variable.
 
         Raises:
-            SinkError: when it is not one object with unique names and ordinary numbers.
+            SinkError: when it is not one object with unique names and finite numbers.
         """
         found = _parsed(self.body)
         if found is None:
@@ -204,7 +206,7 @@ class StoreHttp:
         return StoreAnswer(call=call, status=answer.status, headers=answer.headers, body=answer.body)
 
     def _wait(self, call: Call, seconds: float, *, last: bool, lost: bool) -> None:
-        until = self._clock.now() + timedelta(seconds=seconds)
+        until = self._clock.now() + timedelta(seconds=min(seconds, _LONGEST_SECONDS))
         if last or seconds > _MAX_WAIT_SECONDS or not self._clock.sleep(seconds):
             if lost and not call.reads:
                 raise _failed(call, "the store asks to wait", lost=True)
@@ -278,10 +280,9 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return members
 
 
-def _integer(text: str) -> int:
-    if len(text) > _MAX_DIGITS:
-        raise _AbsurdError
-    return int(text)
+def _integer(text: str) -> int | str:
+    # Beside our values there may be anybody's: what no number of ours can be stays text.
+    return int(text) if len(text) <= _MAX_DIGITS else text
 
 
 def _constant(_text: str) -> Never:

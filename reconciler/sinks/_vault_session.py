@@ -150,7 +150,7 @@ def _service_account(file: Path) -> Secret:
 def _identity(audience: str, clock: Clock) -> Secret:
     """Return the job's identity token (GitHub docs: OpenID Connect reference)."""
     url, token = os.environ.get(_OIDC_URL), Secret(os.environ.get(_OIDC_TOKEN, ""))
-    if not url:
+    if not url or not token.reveal():
         msg = "there is no identity of a GitHub Actions job; give the job the permission `id-token: write`"
         raise CredentialsError(msg)
     parts = urlsplit(url)

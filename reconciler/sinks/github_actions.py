@@ -17,6 +17,7 @@ from reconciler.sinks._github_api import (
 from reconciler.sinks._github_auth import App, FixedToken, InstallationToken
 from reconciler.sinks._receipts import Record, Stamp, decoded, encoded, refusal
 from reconciler.sinks._store_http import StoreHttp
+from reconciler.sinks._text_value import text_problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -33,7 +34,6 @@ SUFFIX: Final = "_RECEIPT"
 """What the name of a receipt's variable ends with, after the name of its secret."""
 
 _NAME: Final = re.compile(r"(?!GITHUB_)[A-Z_][A-Z0-9_]{0,200}")
-_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,13 +155,7 @@ class GithubActionsSink:
     @staticmethod
     def value_problem(secret: Secret) -> str | None:
         """Return why a value cannot be a secret of GitHub, or None when it can (GitHub docs: secrets)."""
-        if not secret.reveal() or _SURROGATE.search(secret.reveal()):
-            return "the secret is empty or no text; ask the provider for another one"
-        if len(secret.reveal().encode()) > MOST_BYTES:
-            return (
-                f"the secret is longer than the {MOST_BYTES // 1024} KB that GitHub takes; use another sink"
-            )
-        return None
+        return text_problem(secret, most_bytes=MOST_BYTES)
 
     def _state(self, name: str) -> _State:
         return _State(written_at=self._store.secret(name), note=self._store.variable(f"{name}{SUFFIX}"))

@@ -38,10 +38,24 @@ class _Kind:
 
 _KINDS: Final = {
     "age": _Kind(module="reconciler.sinks.age_file", extra="age", imports=("pyrage",)),
+    "aws-secrets-manager": _Kind(
+        module="reconciler.sinks.aws_secrets_manager", extra="aws", imports=("boto3",)
+    ),
+    "aws-ssm": _Kind(module="reconciler.sinks.aws_ssm", extra="aws", imports=("boto3",)),
     "dotenv": _Kind(module="reconciler.sinks.dotenv"),
     "exec": _Kind(module="reconciler.sinks.exec_hook"),
+    "gcp-secret-manager": _Kind(
+        module="reconciler.sinks.gcp_secret_manager",
+        extra="gcp",
+        imports=("google.cloud.secretmanager_v1", "google_crc32c", "requests"),
+    ),
+    "github-actions": _Kind(
+        module="reconciler.sinks.github_actions", extra="github", imports=("nacl", "jwt", "cryptography")
+    ),
     "json": _Kind(module="reconciler.sinks.json_file"),
+    "kubernetes": _Kind(module="reconciler.sinks.kubernetes"),
     "sops": _Kind(module="reconciler.sinks.sops_file", extra="sops", imports=("pyrage", "cryptography")),
+    "vault": _Kind(module="reconciler.sinks.vault"),
 }
 
 TYPES: Final = frozenset(_KINDS)
@@ -61,7 +75,10 @@ class Declared(Protocol):
 
     @property
     def options(self) -> Mapping[str, object]:
-        """What the type takes; the `build` of its module lists the names. Credentials are secrets here."""
+        """What the type takes, as the `build` of its module lists it; credentials are secrets here.
+
+        `clock` is the clock of the run.
+        """
 
 
 class Plugin(Protocol):

@@ -18,6 +18,7 @@ from reconciler.errors import (
 from reconciler.sinks import _vault_session as sessions
 from reconciler.sinks._receipts import Record, Stamp, decoded, encoded, refusal
 from reconciler.sinks._store_http import StoreHttp, tls_context
+from reconciler.sinks._text_value import text_problem
 from reconciler.sinks._vault_kv import KvEngine, VersionConflictError
 
 if TYPE_CHECKING:
@@ -33,7 +34,8 @@ if TYPE_CHECKING:
 _ENTRY: Final = re.compile(
     r"(?!.*(?:^|/)\.{1,2}(?:/|#|$))([A-Za-z0-9_.-]+(?:/[A-Za-z0-9_.-]+)*)(?:#([A-Za-z0-9_.-]{1,64}))?"
 )
-_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+# Raft storage takes a megabyte for a secret with all of its fields.
+_MOST_BYTES: Final = 500_000
 # A value of custom metadata may have 512 bytes.
 _LABEL_LENGTH: Final = 512
 _LABEL: Final = "reconciler/{field}"
@@ -172,9 +174,7 @@ class VaultSink:
     @staticmethod
     def value_problem(secret: Secret) -> str | None:
         """Return why a value cannot be stored, or None when it can."""
-        if secret.reveal() and not _SURROGATE.search(secret.reveal()):
-            return None
-        return "the secret is empty or no text; ask the provider for another one"
+        return text_problem(secret, most_bytes=_MOST_BYTES)
 
     def _place(self, name: str) -> _Place | str:
         """Return where an entry is, or what is wrong with its name."""

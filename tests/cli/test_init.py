@@ -42,7 +42,7 @@ def test_the_starter_validates(fresh: Project) -> None:
 
     assert done.code == 0
     assert _files(fresh.root) == FILES
-    assert fresh.run("validate").stdout == "1 key in 1 file are valid\n"
+    assert fresh.run("validate").stdout == "1 key in 1 file is valid\n"
 
 
 def test_the_starter_works(fresh: Project) -> None:

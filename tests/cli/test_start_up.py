@@ -47,7 +47,7 @@ def test_validate_loads_no_network(project: Project) -> None:
     """`validate` is offline to the point of not having an HTTP library."""
     modules, output = _imported(project, "validate")
 
-    assert output == "1 key in 1 file are valid\n"
+    assert output == "1 key in 1 file is valid\n"
     assert modules & {"httpx", "httpcore", "ssl", "deepdiff", "rich", "starlette", "uvicorn"} == set()
 
 

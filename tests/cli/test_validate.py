@@ -15,7 +15,7 @@ def test_needs_neither_network_nor_token(project: Project) -> None:
 
     done = project.run("validate")
 
-    assert (done.code, done.stdout, done.stderr) == (0, "1 key in 1 file are valid\n", "")
+    assert (done.code, done.stdout, done.stderr) == (0, "1 key in 1 file is valid\n", "")
     assert project.sandbox.operator.requests() == []
 
 

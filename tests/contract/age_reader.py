@@ -23,7 +23,9 @@ RECIPIENT = "age1rk6u6fznu3zygn5ca978te50wf8qkg02r4mveqj0c430xywn099stkcu0t"
 
 _BECH32 = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 _CHUNK = 64 * 1024 + 16
-_ARMOR = re.compile(r"-----BEGIN AGE ENCRYPTED FILE-----\n(.+)\n-----END AGE ENCRYPTED FILE-----\n", re.DOTALL)
+_ARMOR = re.compile(
+    r"-----BEGIN AGE ENCRYPTED FILE-----\n(.+)\n-----END AGE ENCRYPTED FILE-----\n", re.DOTALL
+)
 _VALUE = re.compile(r"ENC\[AES256_GCM,data:([^,]+),iv:([^,]+),tag:([^,]+),type:str\]")
 
 

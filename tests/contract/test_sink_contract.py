@@ -18,9 +18,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reconciler.core.secret import Secret
-from reconciler.errors import SinkError, SinkRefusedError, SinkUnverifiedError
+from reconciler.errors import CredentialsError, SinkError, SinkRefusedError, SinkUnverifiedError
 from reconciler.sinks.memory import Kind, MemorySink, MemoryStore, Step
+from tests.contract.cloud_stores import CLOUD_KINDS, cloud_store
 from tests.contract.leaks import leaked, shown
+from tests.contract.remote_stores import READABLE_REMOTE_KINDS, REMOTE_KINDS, remote_store
 from tests.contract.sink_faults import (
     ENTRY,
     FAILING_CALLS,
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from reconciler.ports.sink import Sink
+    from tests.contract.cloud_stores import CloudStore
+    from tests.contract.remote_stores import RemoteStore
 
 FILE_KINDS = ("dotenv", "dotenv-quoted", "json")
 SEALED_KINDS = ("age", "sops")
@@ -55,13 +59,18 @@ ROOT = Path(__file__).resolve().parents[2]
 class Store:
     """One store, seen by successive runs, and a way to look at it from the outside."""
 
-    def __init__(self, kind: str, directory: Path) -> None:
+    def __init__(self, kind: str, directory: Path, remote: RemoteStore | CloudStore | None = None) -> None:
         self.kind = kind
         self.directory = directory
         self.memory = MemoryStore()
+        self.remote = remote
+        self.opened: list[Sink] = []
 
     def sink(self) -> Sink:
         """Return the sink as the next run would make it."""
+        if self.remote:
+            self.opened.append(self.remote.sink())
+            return self.opened[-1]
         if self.kind in set(Kind):
             return MemorySink(self.memory, kind=Kind(self.kind))
         return build(self.kind, self.directory)
@@ -73,9 +82,14 @@ class Store:
 
     def value(self, name: str = NAME) -> str | None:
         """Return what a reader of the store would find."""
+        if self.remote:
+            return self.remote.value(name)
         if self.kind in set(Kind):
             found = self.memory.values.get(name)
             return found.reveal() if found else None
+        return self._local_value(name)
+
+    def _local_value(self, name: str) -> str | None:
         if self.kind == "json":
             path = self.directory / "keys.json"
             found_json = json.loads(path.read_text("utf-8")) if path.exists() else {}
@@ -100,7 +114,9 @@ class Store:
 
     def plant(self, value: str) -> None:
         """Let somebody else write the entry."""
-        if self.kind in set(Kind):
+        if self.remote:
+            self.remote.plant(NAME, value)
+        elif self.kind in set(Kind):
             self.memory.values[NAME] = Secret(value)
         elif self.kind == "json":
             (self.directory / "keys.json").write_text(json.dumps({NAME: value}), "utf-8")
@@ -117,7 +133,9 @@ class Store:
 
     def deny(self) -> None:
         """Make the entry impossible to write."""
-        if self.kind in set(Kind):
+        if self.remote:
+            self.remote.deny()
+        elif self.kind in set(Kind):
             self.memory.denied.add(NAME)
         elif self.kind == "exec":
             (self.directory / "store").mkdir(exist_ok=True)
@@ -126,10 +144,26 @@ class Store:
             self.directory.chmod(0o777)
 
 
-@pytest.fixture(params=[*LOCAL_KINDS, *Kind])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+@contextmanager
+def opened_store(request: pytest.FixtureRequest, directory: Path) -> Iterator[Store]:
+    """Return the store of the kind that the fixture asks for, empty."""
+    kind = str(request.param)
+    if kind not in {*REMOTE_KINDS, *CLOUD_KINDS}:
+        yield Store(kind, directory)
+        return
+    opened = cloud_store(kind, request) if kind in CLOUD_KINDS else remote_store(kind, request)
+    with opened as remote:
+        store = Store(kind, directory, remote)
+        yield store
+        for sink in store.opened:
+            sink.close()
+
+
+@pytest.fixture(params=[*LOCAL_KINDS, *REMOTE_KINDS, *CLOUD_KINDS, *Kind])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     """Every kind of store, empty."""
-    return Store(str(request.param), tmp_path)
+    with opened_store(request, tmp_path) as found:
+        yield found
 
 
 @pytest.fixture(params=LOCAL_KINDS)
@@ -172,7 +206,7 @@ class TestEveryStore:
         """The refusal comes before anything is minted, with a remedy."""
         store.deny()
 
-        with pytest.raises(SinkRefusedError):
+        with pytest.raises((SinkRefusedError, CredentialsError)):
             store.sink().preflight([ENTRY])
 
     def test_a_delivered_secret_is_what_readers_find(self, store: Store) -> None:
@@ -270,10 +304,11 @@ class TestEveryStore:
 class TestReadableStores:
     """What holds where the value itself can be seen."""
 
-    @pytest.fixture(params=[*FILE_KINDS, *SEALED_KINDS, Kind.READABLE])
-    def store(self, request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    @pytest.fixture(params=[*FILE_KINDS, *SEALED_KINDS, *READABLE_REMOTE_KINDS, *CLOUD_KINDS, Kind.READABLE])
+    def store(self, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
         """Stores whose values can be read back."""
-        return Store(str(request.param), tmp_path)
+        with opened_store(request, tmp_path) as found:
+            yield found
 
     def test_a_value_of_somebody_else_is_refused(self, store: Store) -> None:
         """What this tool did not write it does not overwrite."""
@@ -296,6 +331,48 @@ class TestReadableStores:
         store.sink().preflight([ENTRY])
         deliver(store)
         assert store.sink().stat([NAME]) == {NAME: receipt()}
+
+
+class TestNetworkStores:
+    """What holds for everything that is reached over a network."""
+
+    @pytest.fixture(params=[*REMOTE_KINDS, *CLOUD_KINDS])
+    def cloud(self, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[CloudStore | RemoteStore]:
+        """Every kind of store, empty."""
+        with opened_store(request, tmp_path) as found:
+            assert found.remote is not None
+            yield found.remote
+
+    def test_refused_credentials_are_told_apart(self, cloud: CloudStore | RemoteStore) -> None:
+        """Credentials that the store does not take end with exit code 9 before anything is minted."""
+        sink = cloud.sink(revoked=True)
+        calls: list[Callable[[], object]] = [
+            lambda: sink.stat([NAME]),
+            lambda: sink.preflight([ENTRY]),
+            lambda: sink.put(ENTRY, Secret(NEW), receipt()),
+        ]
+        for call in calls:
+            with pytest.raises(CredentialsError) as caught:
+                call()
+            assert leaked(shown(caught.value), NEW, "revoked-4f1c0a9d", "revoked-b8e27d61") == []
+        with pytest.raises(SinkUnverifiedError):
+            sink.verify(ENTRY, Secret(NEW), receipt())
+        sink.close()
+
+    def test_no_refusal_shows_a_secret(self, cloud: CloudStore | RemoteStore) -> None:
+        """An error after the store was given the secret, or has shown another one, holds neither."""
+        cloud.plant(NAME, OLD)
+        sink = cloud.sink()
+        calls: list[Callable[[], object]] = [
+            lambda: sink.put(ENTRY, Secret(NEW), receipt()),
+            lambda: sink.put(ENTRY, Secret(f"{NEW}\udcff"), receipt()),
+            lambda: sink.verify(ENTRY, Secret(NEW), receipt()),
+        ]
+        failures = [error for call in calls if (error := _failure(call))]
+
+        assert len(failures) == len(calls)
+        assert [leaked(shown(error), OLD, NEW) for error in failures] == [[]] * len(calls)
+        sink.close()
 
 
 @pytest.mark.parametrize("step", [Step.PENDING, Step.VALUE, Step.DELIVERED])

@@ -28,15 +28,19 @@ def command(session: Session, form: str) -> ExitCode:
     Nothing is sent and no credential is read. Problems are written as file:line:column with the remedy,
     all of them at once, and the exit code is 3.
     """
-    from reconciler.cli.wiring import load
+    from reconciler.cli.wiring import load, missing_extras
 
     try:
-        desired = load(session).desired
+        manifest = load(session)
     except ManifestError as error:
-        write_result(_problems(error.problems, form))
-        return error.exit_code
-    write_result(_success(desired, form))
-    return ExitCode.OK
+        problems = error.problems
+    else:
+        problems = tuple(missing_extras(manifest.settings))
+        if not problems:
+            write_result(_success(manifest.desired, form))
+            return ExitCode.OK
+    write_result(_problems(problems, form))
+    return ExitCode.INVALID
 
 
 def _problems(problems: tuple[Problem, ...], form: str) -> str:
@@ -51,7 +55,8 @@ def _success(desired: DesiredState, form: str) -> str:
     files = {key.mark.file for key in desired.keys}
     if form == "json":
         return _dump({"valid": True, "problems": [], "keys": len(desired.keys), "files": len(files)})
-    return f"{_counted(len(desired.keys), 'key')} in {_counted(len(files), 'file')} are valid\n"
+    verb = "is" if len(desired.keys) == 1 else "are"
+    return f"{_counted(len(desired.keys), 'key')} in {_counted(len(files), 'file')} {verb} valid\n"
 
 
 def _counted(count: int, noun: str) -> str:

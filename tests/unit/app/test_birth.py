@@ -330,6 +330,24 @@ def test_a_condemned_attempt_that_the_list_hides_is_delivered_after_all() -> Non
     assert_born(stage, "k1")
 
 
+def test_two_runs_on_a_provider_without_replays_leave_one_live_key() -> None:
+    """The run that comes second to the sink disables what it minted, and the first one's secret stays."""
+    stage = born(replace(CLASS_A, idempotent=False))
+    second: list[Outcome] = []
+
+    def other_run(call: MemoryCall) -> None:
+        if call.method == "create_key":
+            stage.server.before = None
+            second.append(only(stage))
+
+    stage.server.before = other_run
+    first = only(stage)
+    assert [outcome.status for outcome in second] == [Status.DONE]
+    assert first.status is Status.STALE
+    assert "another run delivered k1" in first.message
+    assert_born(stage, "k1")
+
+
 def test_a_failed_delivery_that_cannot_be_rolled_back_says_so() -> None:
     """The key stays at the floor and the message tells; the next run recovers it."""
     stage = born()

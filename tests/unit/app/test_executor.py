@@ -288,6 +288,21 @@ def test_a_create_is_stale_when_two_keys_carry_the_name_or_a_newer_one_exists(st
     assert statuses(stage.apply(plan)) == [("create", Status.STALE)]
 
 
+def test_a_create_is_stale_when_a_sink_holds_a_key_that_is_not_listed(stage: Stage) -> None:
+    """A saved plan with another account's token must not mint over a secret that somebody uses."""
+    stage.declare(key("client-a"))
+    plan = stage.plan()
+    stage.apply(plan)
+    held = stage.holds("CLIENT_A")
+    stage.server.remove(held or "")
+    writes = len(stage.server.writes)
+    report = stage.apply(plan)
+    assert statuses(report) == [("create", Status.STALE)]
+    assert f"the secret of {held}, which the provider does not list" in report.outcomes[0].message
+    assert len(stage.server.writes) == writes
+    assert stage.holds("CLIENT_A") == held
+
+
 def test_a_delivery_is_stale_when_its_row_is_gone(stage: Stage) -> None:
     """Nothing is minted in place of a row that was to be recovered."""
     stage.declare(key("client-a"))

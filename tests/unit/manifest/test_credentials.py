@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -64,6 +65,19 @@ def test_what_no_header_may_carry_is_refused_and_not_shown(value: str) -> None:
         "reconciler.yaml:5:7: the environment variable `TOKEN` does not hold 8 to 4096 visible "
         "ASCII characters without blanks or line breaks between; copy the credential again"
     )
+
+
+def test_a_block_has_lines(project: Project) -> None:
+    """A key in PEM, from a variable or a file, with the line ends of any system."""
+    pem = "-----BEGIN RSA PRIVATE KEY-----\n" + f"{'A' * 64}\n" * 100 + "-----END RSA PRIVATE KEY-----"
+    source = replace(ENV, block=True)
+    assert read_secret(source, {"TOKEN": pem.replace("\n", "\r\n") + "\n"}).reveal() == pem
+    project.write("key.pem", pem)
+    (project.root / "key.pem").chmod(0o600)
+    file = SecretSource(file=project.root / "key.pem", block=True, mark=MARK)
+    assert read_secret(file, {}).reveal() == pem
+    for wrong in ("x" * 16_385, "ключ" * 8, "a\x00bcdefghi"):
+        assert "8 to 16384 ASCII characters; copy" in refusal(source, {"TOKEN": wrong})
 
 
 def test_a_file_that_everyone_can_read_is_refused(project: Project) -> None:

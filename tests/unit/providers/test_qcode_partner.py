@@ -122,6 +122,25 @@ class TestCreate:
         with pytest.raises(HostileAnswerError, match="is another one"):
             create(respond(200, made(description="client-b")))
 
+    @pytest.mark.parametrize("description", [[], {}, ["client-a"], 7], ids=str)
+    def test_a_description_that_is_no_text_is_not_ours(self, description: object) -> None:
+        """It says something, and not our name; the error is a typed one, after a mint above all."""
+        with pytest.raises(HostileAnswerError, match="is another one"):
+            create(respond(200, made(description=description)))
+
+    def test_the_key_may_stand_inside_the_data(self) -> None:
+        """`data.key` is as good as `data`, in the answer to a create too."""
+        minted = create(respond(200, {"ok": True, "data": {"key": made()["data"]}}))
+        assert (minted.key_id, minted.secret.reveal()) == ("k1", SECRET)
+
+    @pytest.mark.parametrize(
+        "masked", ["cr_0123456789abcdef...cdef", "cr_0123456789xxxxxxxxcdef", "cr_" + "X" * 64]
+    )
+    def test_a_mask_of_dots_or_crosses_is_no_secret(self, masked: str) -> None:
+        """Delivered, it would be taken for the plaintext and the key would be lost."""
+        with pytest.raises(SecretLostError):
+            create(respond(200, made(api_key=masked)))
+
     def test_a_name_made_by_the_server_is_not_hostile(self) -> None:
         """The vendor builds `name` itself, so it contradicts nothing."""
         assert create(respond(200, made(name="client-b", description="client-a"))).key_id == "k1"
@@ -332,6 +351,39 @@ class TestList:
             (key,) = provider.list_keys().keys
             provider.close()
         assert (key.id, key.name, dict(key.spec)) == ("k1", "n", {"enabled": True})
+
+    @pytest.mark.parametrize("status", [404, 405])
+    def test_without_a_detail_route_the_list_answers(self, status: int) -> None:
+        """A write is read back wherever the key is shown, and the missing route is asked for once."""
+        missing = respond(status, {"detail": "Not Found"})
+        row = {
+            "id": "k1",
+            "description": "client-a",
+            "is_active": True,
+            "daily_cost_limit_usd": 5,
+            "total_cost_limit_usd": 50,
+            "concurrency_limit": 3,
+        }
+        listed = respond(200, {"ok": True, "data": {"keys": [row]}})
+        with RawServer((missing, listed, listed)) as server:
+            provider = QCodePartner(client(server.url))
+            assert [provider.get_key("k1").name for _ in range(2)] == ["client-a"] * 2
+            provider.close()
+        assert [request.target for request in server.requests] == [
+            "/api/v1/reseller/keys/k1",
+            "/api/v1/reseller/keys",
+            "/api/v1/reseller/keys",
+        ]
+
+    def test_a_key_that_neither_detail_nor_list_shows_is_not_found(self) -> None:
+        """The list is no excuse for a key that is gone."""
+        missing = respond(404, {"detail": "Not Found"})
+        empty = respond(200, {"ok": True, "data": {"keys": []}})
+        with RawServer((missing, empty)) as server:
+            provider = QCodePartner(client(server.url))
+            with pytest.raises(KeyNotFoundError):
+                provider.get_key("k1")
+            provider.close()
 
     def test_a_detail_of_another_key_is_an_error(self) -> None:
         """What was asked for must be what is answered."""

@@ -19,7 +19,9 @@ INTEROP = Path(__file__).resolve().parents[2] / "interop"
 
 def age_readers() -> dict[str, Callable[[Path], str]]:
     """Return what can open an age file: our second reader always, and the tools that are installed."""
-    readers: dict[str, Callable[[Path], str]] = {"second reader": lambda path: open_age(path.read_text()).decode()}
+    readers: dict[str, Callable[[Path], str]] = {
+        "second reader": lambda path: open_age(path.read_text()).decode()
+    }
     if shutil.which("age"):
         readers["age"] = _age
     if _has_node():

@@ -8,10 +8,10 @@ import pyrage
 import pytest
 
 from reconciler.core.secret import Secret
-from reconciler.errors import SinkRefusedError
+from reconciler.errors import SinkError, SinkRefusedError
 from reconciler.sinks.age_file import build
 from tests.contract.age_reader import IDENTITY, RECIPIENT, open_age
-from tests.contract.leaks import leaked
+from tests.contract.leaks import leaked, shown
 from tests.contract.sink_faults import ENTRY, NAME, NEW, OLD, receipt
 from tests.unit.sinks.interop import age_readers
 
@@ -41,7 +41,9 @@ def test_other_implementations_read_the_file(reader: str, secret: str, tmp_path:
 def test_each_recipient_can_open_it(tmp_path: Path) -> None:
     """Every holder of a private key alone is enough."""
     others = [pyrage.x25519.Identity.generate() for _ in range(2)]
-    sink(tmp_path, RECIPIENT, *(str(other.to_public()) for other in others)).put(ENTRY, Secret(OLD), receipt())
+    sink(tmp_path, RECIPIENT, *(str(other.to_public()) for other in others)).put(
+        ENTRY, Secret(OLD), receipt()
+    )
 
     content = (tmp_path / f"{NAME}.age").read_bytes()
     assert open_age(content.decode(), IDENTITY).decode() == OLD
@@ -57,12 +59,16 @@ def test_an_ssh_key_is_a_recipient(tmp_path: Path) -> None:
     sink(tmp_path).verify(ENTRY, Secret(OLD), receipt())
 
 
-@pytest.mark.parametrize("bad", [RECIPIENT[:-1] + "q", f"{SSH[:-4]}AAAA", "ssh-rsa AAAA"])
+@pytest.mark.parametrize("bad", [RECIPIENT[:-1] + "q", "ssh-ed25519 AAAA", "ssh-rsa AAAA"])
 def test_a_recipient_that_is_none_is_refused_before_minting(bad: str, tmp_path: Path) -> None:
     """The checksum tells a key that was copied badly; nothing is written."""
     with pytest.raises(SinkRefusedError, match="number 2 is no public key"):
         sink(tmp_path, RECIPIENT, bad).preflight([ENTRY])
     assert list(tmp_path.iterdir()) == []
+    with pytest.raises(SinkError, match="cannot encrypt") as caught:
+        sink(tmp_path, bad).put(ENTRY, Secret(OLD), receipt())
+    assert leaked(shown(caught.value), OLD) == []
+    assert not (tmp_path / f"{NAME}.age").exists()
 
 
 def test_nothing_in_the_directory_shows_the_secret(tmp_path: Path) -> None:

@@ -66,9 +66,7 @@ def test_the_digest_decides_between_two_deliveries(sink: SealedFileSink, tmp_pat
     assert sink.stat([NAME]) == {NAME: receipt()}
 
 
-@pytest.mark.parametrize(
-    "secret", [Secret(""), Secret("\udcff")], ids=["empty", "no text"]
-)
+@pytest.mark.parametrize("secret", [Secret(""), Secret("\udcff")], ids=["empty", "no text"])
 def test_what_is_no_text_is_not_stored(sink: SealedFileSink, secret: Secret, tmp_path: Path) -> None:
     """Nothing is written."""
     with pytest.raises(SinkError, match="empty or no text"):
