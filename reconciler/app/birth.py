@@ -140,11 +140,13 @@ class Birth:
             except ReconcilerError as error:
                 raise self._undelivered(row, delivery.sink, error) from None
             other = overtaken(self.receipts.get(delivery), now, self.key, self.mint.account.origin)
-            if other not in (None, row.id):
+            if other is not None and other != row.id:
                 self.mint.condemn(row)
+                if (self.action.after or {}).get(ENABLED) is not False:
+                    self.mint.pardon(other)
                 msg = (
-                    f"another run delivered {other} to {delivery.sink}/{delivery.name} meanwhile, so {row.id} "
-                    "is disabled; plan again, and let one run finish before the next begins"
+                    f"another run delivered {other} to {delivery.sink}/{delivery.name} meanwhile, "
+                    f"so {row.id} is disabled; plan again, and let one run finish before the next begins"
                 )
                 raise StalePlanError(msg)
 

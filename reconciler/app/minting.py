@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from reconciler.app.row_writes import look, settle
@@ -55,6 +55,7 @@ class Mint:
     clock: Clock
     salt: bytes
     known_ids: frozenset[str]
+    _condemned: set[str] = field(default_factory=set)
 
     def request(self, incarnation: Incarnation) -> MintRequest:
         """Return the create request of an incarnation; the same in every run."""
@@ -110,7 +111,13 @@ class Mint:
 
     def condemn(self, row: ObservedKey) -> None:
         """Disable a row whose secret nobody can have, and read it back."""
+        self._condemned.add(row.id)
         settle(self.provider, self.clock, row, {ENABLED: False})
+
+    def pardon(self, key_id: str) -> None:
+        """Enable a row again that was condemned here, and whose secret another run had after all."""
+        if key_id in self._condemned:
+            settle(self.provider, self.clock, look(self.provider, self.clock, key_id), {ENABLED: True})
 
     def condemn_lost(self, incarnation: Incarnation, error: SecretLostError) -> None:
         """Disable whatever a create left behind whose secret was lost."""

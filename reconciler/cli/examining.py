@@ -16,7 +16,7 @@ from reconciler.cli.options import scope_of
 from reconciler.cli.progress import StderrProgress
 from reconciler.cli.signals import drain, quit_at_once
 from reconciler.cli.wiring import load, missing_extras, provider_of, salt_of, sink_of
-from reconciler.core.findings import fail, ok, warn
+from reconciler.core.findings import fail, note, ok, warn
 from reconciler.errors import ExitCode, ManifestError, ReconcilerError, UsageError
 
 if TYPE_CHECKING:
@@ -81,6 +81,10 @@ def _account(
     except ManifestError as error:
         yield fail(label, str(error), ExitCode.CREDENTIALS)
         return
+    # Headers among the options may be credentials, so that only plain ones are shown.
+    plain = [f"{name} {value}" for name, value in settings.options.items() if not isinstance(value, dict)]
+    if plain:
+        yield note(label, f"options: {', '.join(plain)}")
     keys = [key for key in manifest.desired.keys if key.account == label]
     with closing(provider):
         yield from examine_account(provider, account, keys, settings.rate_limits)

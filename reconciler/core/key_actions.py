@@ -32,6 +32,9 @@ REQUESTS: Final = {
     Operation.BLOCKED: 0,
 }
 
+MOST_ATTEMPTS: Final = 10
+"""Mints of one generation whose secrets were lost, before a person has to look: no key can be unmade."""
+
 _REMEDIES: Final = "raise `generation` to rotate it, `adopt` its id to manage limits only, or drop `deliver`"
 
 
@@ -137,6 +140,9 @@ def _mint(
         return _blocked(key, None, Reason.VANISHED, note)
     if refused := _refused(account, listing):
         return _blocked(key, None, Reason.NO_MINTING, refused)
+    if found.last_attempt >= MOST_ATTEMPTS:
+        note = f"{found.last_attempt} attempts lost theirs; find out why, then raise `generation`"
+        return _blocked(key, None, Reason.LOST, note)
     incarnation = Incarnation(
         name=key.name, generation=key.lifecycle.generation, attempt=found.last_attempt + 1
     )

@@ -21,6 +21,7 @@ LEAST: Final = 8
 MOST: Final = 4096
 MOST_OF_BLOCK: Final = 16 * 1024
 
+_CONVENTIONAL: Final = re.compile(r"[A-Z_][A-Z0-9_]{0,63}")
 _VISIBLE: Final = re.compile(f"[!-~]{{{LEAST},{MOST}}}")
 _BLOCK: Final = re.compile(f"[ -~\n]{{{LEAST},{MOST_OF_BLOCK}}}")
 
@@ -48,7 +49,9 @@ def read_salt(source: SecretSource, environ: Mapping[str, str]) -> bytes:
 
 def _text(source: SecretSource, environ: Mapping[str, str]) -> str:
     if source.env is not None:
-        where = f"the environment variable `{source.env}`"
+        # A token pasted in place of its variable's name must not be repeated.
+        shown = f"`{source.env}`" if _CONVENTIONAL.fullmatch(source.env) else "that is named here"
+        where = f"the environment variable {shown}"
         text = environ.get(source.env, "").strip()
         remedy = "is not set or empty; set it where this command runs"
     else:

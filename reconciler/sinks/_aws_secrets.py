@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from reconciler.errors import CredentialsError, SinkRefusedError
 from reconciler.sinks._aws_client import AwsRefusalError
 from reconciler.sinks._aws_receipts import as_wire, from_wire, record_in
+from reconciler.sinks._json_object import JsonFormat
 from reconciler.sinks._receipts import refusal
-from reconciler.sinks.json_file import JsonFormat
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

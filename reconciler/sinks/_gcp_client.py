@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ _TRIES: Final = 5
 _BACKOFF_SECONDS: Final = 0.5
 _TIMEOUT_SECONDS: Final = 30.0
 _SCOPES: Final = ("https://www.googleapis.com/auth/cloud-platform",)
+_FOREIGN_SOURCES: Final = frozenset({"environment_id", "executable"})
 _NO: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 _UNSENT: Final = frozenset({"ConnectTimeout", "NewConnectionError", "NameResolutionError", "SSLError"})
 
@@ -169,10 +171,22 @@ class GcpService:
         if access.access_token is not None:
             oauth = import_module("google.oauth2.credentials")
             return oauth.Credentials(token=access.access_token.reveal())
-        auth = import_module("google.auth")
         if access.credentials_file is not None:
-            return auth.load_credentials_from_file(str(access.credentials_file), scopes=_SCOPES)[0]
-        return auth.default(scopes=_SCOPES)[0]
+            return _credentials_in(access.credentials_file)
+        return import_module("google.auth").default(scopes=_SCOPES)[0]
+
+
+def _credentials_in(path: Path) -> Any:
+    """Return the credentials in a file; the kinds that run programs or ask other hosts are not taken."""
+    config = json.loads(path.read_bytes())
+    kind = config.get("type") if isinstance(config, dict) else None
+    if kind == "service_account":
+        module = import_module("google.oauth2.service_account")
+        return module.Credentials.from_service_account_info(config, scopes=_SCOPES)
+    if kind == "external_account" and not config.get("credential_source", {}).keys() & _FOREIGN_SOURCES:
+        return import_module("google.auth.identity_pool").Credentials.from_info(config, scopes=_SCOPES)
+    message = "not a kind that is taken"
+    raise ValueError(message)
 
 
 def _pin_loggers() -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _MERGE: Final = "application/merge-patch+json"
 _MISMATCH: Final = "check-and-set parameter did not match"
+_METADATA_MISMATCH: Final = "metadata check-and-set parameter does not match"
 NEEDED: Final[Mapping[str, frozenset[str]]] = {
     "data": frozenset({"create", "patch", "update"}),
     "metadata": frozenset({"create", "patch", "read"}),
@@ -39,11 +40,13 @@ class Metadata:
         version: the current one; 0 while there is none.
         live: the current version can be read, so it is neither deleted nor destroyed.
         labels: the custom metadata.
+        revision: of the metadata itself; None where the server does not count it.
     """
 
     version: int
     live: bool
     labels: Mapping[str, str]
+    revision: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +107,7 @@ class KvEngine:
             version=version,
             live=bool(current) and not current.get("destroyed") and not _is_past(current, now),
             labels={str(name): str(text) for name, text in _member(found, "custom_metadata").items()},
+            revision=found.get("current_metadata_version"),
         )
 
     def fields(self, path: str, names: Collection[str]) -> Mapping[str, Secret] | None:
@@ -124,12 +128,26 @@ class KvEngine:
             return ()
         return _member(_member(self._said_yes(answer).document(), "data"), "subkeys").keys()
 
-    def label(self, path: str, labels: Mapping[str, str | None], *, exists: bool) -> None:
-        """Set labels of a secret and remove those that are None; the others stay."""
-        body = Secret(json.dumps({"custom_metadata": labels}))
-        method, kind = ("PATCH", _MERGE) if exists else ("POST", "application/json")
-        call = self._call(method, "metadata", path, body=body, content_type=kind, repeatable=True)
-        self._checked(call)
+    def label(self, path: str, labels: Mapping[str, str | None], *, expected: Metadata | None) -> None:
+        """Set labels of a secret and remove those that are None; the others stay.
+
+        OpenBao keeps apart those who do it at the same time; Vault ignores that it is asked to.
+
+        Raises:
+            VersionConflictError: when the metadata is not the expected one; after a lost answer that may be
+                our own doing.
+        """
+        document: dict[str, object] = {"custom_metadata": labels}
+        if expected is None or expected.revision is not None:
+            document["metadata_cas"] = expected.revision if expected else 0
+        method, kind = ("PATCH", _MERGE) if expected else ("POST", "application/json")
+        body = Secret(json.dumps(document))
+        answer = self.session.send(
+            self._call(method, "metadata", path, body=body, content_type=kind, repeatable=True)
+        )
+        if answer.status == HTTPStatus.BAD_REQUEST and answer.mentions(_METADATA_MISMATCH):
+            raise VersionConflictError
+        self._said_yes(answer)
 
     def write(self, path: str, name: str, value: Secret, *, expected: Metadata | None) -> None:
         """Set one field of a secret and keep the others, provided that its version is the expected one.

@@ -22,7 +22,7 @@ from reconciler.errors import (
     SinkRefusedError,
     SinkUnverifiedError,
 )
-from reconciler.sinks._gcp_client import GcpAccess, GcpRefusalError, GcpService
+from reconciler.sinks._gcp_client import GcpAccess, GcpLateRefusalError, GcpRefusalError, GcpService
 from reconciler.sinks._receipts import Record, Stamp, decoded, encoded, refusal
 from reconciler.sinks._text_value import text_problem
 
@@ -220,7 +220,13 @@ class GcpSecretManagerSink:
         if version is not None:
             annotations[_VERSION] = version
         secret = {"name": self._path(name), "etag": state.etag, "annotations": annotations}
-        self._service.call("update_secret", {"secret": secret, "update_mask": {"paths": ["annotations"]}})
+        try:
+            self._service.call("update_secret", {"secret": secret, "update_mask": {"paths": ["annotations"]}})
+        except GcpLateRefusalError:
+            # The etag is old because our own first try, whose answer was lost, has changed it.
+            found = self._state(name)
+            if found is None or found.annotations != annotations:
+                raise
 
     def _add(self, name: str, secret: Secret, *, before: str | None) -> str:
         """Add a version and return its number; after a lost answer, the newest one may be it."""

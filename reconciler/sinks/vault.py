@@ -40,6 +40,7 @@ _MOST_BYTES: Final = 500_000
 _LABEL_LENGTH: Final = 512
 _LABEL: Final = "reconciler/{field}"
 _SHOWN_PROBLEMS: Final = 5
+_CONFLICT: Final = "{path}: it was written at the same time by somebody else; run again"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,9 +152,9 @@ class VaultSink:
             raise SinkRefusedError(problem)
         if state.holds(stamp):
             return
-        labels = self._begin(place, state, stamp)
+        self._begin(place, state, stamp)
         self._write(place, secret, state.metadata)
-        self._complete(place, labels, stamp)
+        self._complete(place, stamp)
 
     def verify(self, entry: Entry, secret: Secret, receipt: Receipt) -> None:
         """Compare the receipt, and the value where the policy allows to read it."""
@@ -217,12 +218,10 @@ class VaultSink:
             for field in fields
         }
 
-    def _begin(self, place: _Place, state: _State, stamp: Stamp) -> list[str]:
+    def _begin(self, place: _Place, state: _State, stamp: Stamp) -> None:
         delivered = state.record.delivered if state.record else None
-        labels = state.metadata.labels if state.metadata else {}
-        present, exists = _label_names(place.field, labels), state.metadata is not None
         try:
-            return self._note(place, Record(delivered=delivered, pending=stamp), present, exists=exists)
+            self._note(place, Record(delivered=delivered, pending=stamp), state.metadata)
         except SinkUnverifiedError as error:
             raise SinkError(str(error)) from None
 
@@ -233,7 +232,7 @@ class VaultSink:
             values = self._kv.fields(place.path, [place.field])
         else:
             return
-        msg = f"{place.path}: it was written at the same time by somebody else; run again"
+        msg = _CONFLICT.format(path=place.path)
         if values is None:
             raise SinkUnverifiedError(msg)
         value = values.get(place.field)
@@ -241,19 +240,32 @@ class VaultSink:
         if value is None or value.fingerprint() != secret.fingerprint():
             raise SinkError(msg)
 
-    def _complete(self, place: _Place, present: Sequence[str], stamp: Stamp) -> None:
+    def _complete(self, place: _Place, stamp: Stamp) -> None:
         try:
-            self._note(place, Record(delivered=stamp), present, exists=True)
+            metadata = self._kv.metadata(place.path, self._clock.now())
+            record = _record(place.path, place.field, metadata.labels if metadata else {})
+            if record is None or record.pending != stamp:
+                raise SinkError(_CONFLICT.format(path=place.path))
+            self._note(place, Record(delivered=stamp), metadata)
         except ReconcilerError as error:
             raise SinkUnverifiedError(str(error)) from None
 
-    def _note(self, place: _Place, record: Record, present: Sequence[str], *, exists: bool) -> list[str]:
-        """Write a record into the labels of its field, in place of those present; return the new ones."""
+    def _note(self, place: _Place, record: Record, metadata: Metadata | None) -> None:
+        """Write a record into the labels of its field, in place of those that are there."""
         text = encoded(record)
         pieces = [text[start : start + _LABEL_LENGTH] for start in range(0, len(text), _LABEL_LENGTH)]
-        written = {_label_name(place.field, number): piece for number, piece in enumerate(pieces)}
-        self._kv.label(place.path, dict.fromkeys(present) | written, exists=exists)
-        return list(written)
+        present = _label_names(place.field, metadata.labels if metadata else {})
+        labels: dict[str, str | None] = dict.fromkeys(present)
+        labels |= {_label_name(place.field, number): piece for number, piece in enumerate(pieces)}
+        try:
+            self._kv.label(place.path, labels, expected=metadata)
+        except VersionConflictError:
+            found = self._kv.metadata(place.path, self._clock.now())
+        else:
+            return
+        # After a lost answer the conflict is with our own first try.
+        if _record(place.path, place.field, found.labels if found else {}) != record:
+            raise SinkError(_CONFLICT.format(path=place.path))
 
 
 def _refusal(entry: Entry, state: _State) -> str | None:

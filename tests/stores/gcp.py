@@ -63,7 +63,7 @@ class Row:
     labels: dict[str, str]
     replication: dict[str, Any]
     etag: int = 1
-    versions: list[bytes] = field(default_factory=list)
+    versions: list[bytes] = field(default_factory=list, repr=False)
     disabled: set[int] = field(default_factory=set)
 
 

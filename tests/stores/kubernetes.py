@@ -50,7 +50,7 @@ class Row:
         immutable: its data can never change.
     """
 
-    fields: dict[str, str] = field(default_factory=dict)
+    fields: dict[str, str] = field(default_factory=dict, repr=False)
     owners: dict[str, set[str]] = field(default_factory=dict)
     version: int = 1
     immutable: bool = False

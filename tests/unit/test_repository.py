@@ -165,7 +165,10 @@ def test_the_lock_is_that_of_the_project() -> None:
 
 @pytest.mark.parametrize(
     ("name", "extras", "groups"),
-    [("demo", {"sandbox"}, {"build"}), ("dev", {"sandbox"}, {"build", "dev"})],
+    [
+        ("demo", {"sandbox"}, {"build"}),
+        ("dev", {"age", "aws", "gcp", "github", "sandbox", "sops"}, {"build", "dev"}),
+    ],
 )
 def test_pip_and_uv_install_the_same(name: str, extras: set[str], groups: set[str]) -> None:
     """The requirements for pip pin what the lock pins, to the last hash; `make lock` renews them."""

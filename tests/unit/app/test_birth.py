@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reconciler.core.fields import MICRO
+from reconciler.core.model import Receipt
 from reconciler.core.report import Status
 from reconciler.errors import (
     CredentialsError,
@@ -19,6 +20,7 @@ from reconciler.errors import (
     SecretLostError,
     SinkError,
 )
+from reconciler.ports.sink import Entry
 from reconciler.providers.memory import CLASS_A, CLASS_B, CLASS_C, CLASS_D, CLASS_E, Behaviour
 from reconciler.sinks.memory import MemorySink, Step
 from tests.unit.app.stage import SMALL, Stage, key
@@ -345,6 +347,30 @@ def test_two_runs_on_a_provider_without_replays_leave_one_live_key() -> None:
     assert [outcome.status for outcome in second] == [Status.DONE]
     assert first.status is Status.STALE
     assert "another run delivered k1" in first.message
+    assert_born(stage, "k1")
+
+
+def test_a_row_that_was_condemned_while_another_run_delivered_it_lives_on() -> None:
+    """A replay without a secret looks like a lost one; the run that had the secret is right."""
+    stage = born(CLASS_B)
+    killed_after(stage, "create_key")
+    receipt = Receipt(
+        origin=f"memory://{stage.server.seed}",
+        address="main/client-a",
+        remote_id="k1",
+        generation=1,
+        attempt=1,
+        delivered_at=stage.clock.now(),
+    )
+    entry = Entry(name="CLIENT_A", address=receipt.address, origin=receipt.origin)
+
+    def slow_other_run(call: MemoryCall) -> None:
+        if call.method == "create_key" and call.name == "client-a~1.2":
+            stage.sinks["local"].put(entry, stage.server.secret_of("k1"), receipt)
+
+    stage.server.before = slow_other_run
+    assert only(stage).status is Status.STALE
+    assert only(stage).status is Status.DONE
     assert_born(stage, "k1")
 
 

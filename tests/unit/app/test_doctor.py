@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from reconciler.app.doctor import capability_lines, examine_account, examine_sink
-from reconciler.core.findings import Finding, Level
+from reconciler.core.findings import Level
 from reconciler.core.model import RateLimits
 from reconciler.errors import CredentialsError, ExitCode, ProviderUnavailableError
 from reconciler.ports.sink import Entry
@@ -14,6 +14,7 @@ from reconciler.sinks.memory import MemorySink
 from tests.unit.app.stage import ACCOUNT, Stage, key
 
 if TYPE_CHECKING:
+    from reconciler.core.findings import Finding
     from reconciler.core.model import Listing
     from reconciler.ports.provider import Provider
 

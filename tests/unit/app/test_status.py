@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.app.status import read_status
 from reconciler.core.fields import MICRO
-from reconciler.core.status import Custody, StatusTable, Thresholds, Usage
+from reconciler.core.status import Custody, Thresholds, Usage
 from reconciler.errors import CredentialsError, ExitCode, ProviderUnavailableError
 from reconciler.providers.memory import MemoryServer
 from tests.unit.app.stage import ACCOUNT, Stage, key
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from reconciler.core.model import Listing
+    from reconciler.core.status import StatusTable
 
 
 class Source:
@@ -113,7 +114,7 @@ def test_warnings_of_a_list_are_passed_on() -> None:
     provider = world.providers[ACCOUNT]
     listed = provider.list_keys()
 
-    class Warning_:
+    class WarningList:
         """The same account with a warning."""
 
         capabilities = provider.capabilities
@@ -124,7 +125,7 @@ def test_warnings_of_a_list_are_passed_on() -> None:
             return replace(listed, warnings=("one key is odd",))
 
     found = read_status(
-        replace(world, providers={ACCOUNT: Warning_()}),  # type: ignore[dict-item]  # it only lists
+        replace(world, providers={ACCOUNT: WarningList()}),  # type: ignore[dict-item]  # it only lists
         [ACCOUNT],
         thresholds=Thresholds(),
         sources={},

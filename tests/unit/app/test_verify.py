@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from reconciler.app.verify import verify_keys
-from reconciler.core.secret import Secret
-from reconciler.core.verification import Verdict, Verified
+from reconciler.core.verification import Verdict
 from reconciler.errors import DeferredError, ExitCode
 from reconciler.ports.key_check import CheckedKey
 from reconciler.sinks.memory import MemorySink
 from tests.unit.app.stage import ACCOUNT, SMALL, Stage, key
+
+if TYPE_CHECKING:
+    from reconciler.core.secret import Secret
+    from reconciler.core.verification import Verified
 
 
 class OpenSink(MemorySink):

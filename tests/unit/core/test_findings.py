@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
-from reconciler.core.findings import Finding, exit_code, fail, note, ok, warn
+from reconciler.core.findings import exit_code, fail, note, ok, warn
 from reconciler.errors import ExitCode
+
+if TYPE_CHECKING:
+    from reconciler.core.findings import Finding
 
 
 @pytest.mark.parametrize(

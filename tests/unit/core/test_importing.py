@@ -76,9 +76,7 @@ def test_generations_come_from_the_name() -> None:
     found = drafted(row("1", enabled=False), row("2", "a~2"), row("3", "b", enabled=False))
 
     assert [(item.name, item.generation) for item in found.declarations] == [("a", 2), ("b", 1)]
-    assert found.skipped == [
-        Skipped(remote_id="1", remote_name="a", why="off, and replaced by another row")
-    ]
+    assert found.skipped == [Skipped(remote_id="1", remote_name="a", why="off, and replaced by another row")]
 
 
 def test_two_live_rows_of_one_name_are_adopted_under_other_names() -> None:
@@ -141,7 +139,7 @@ def test_values_that_cannot_be_declared_are_named() -> None:
 def test_one_limit_in_two_units_is_declared_in_money() -> None:
     """And in units only where the money cannot be declared."""
     both = {"limits.total_usd", "limits.total_units"}
-    can = {"same_limit": frozenset(both), "updatable": frozenset(both), "toggles": False}
+    can: dict[str, Any] = {"same_limit": frozenset(both), "updatable": frozenset(both), "toggles": False}
     money = {"limits.total_usd": USD, "limits.total_units": 500}
 
     (usd,) = drafted(row("1", spec=money), **can).declarations
@@ -156,9 +154,7 @@ def test_a_key_that_the_safety_settings_refuse_is_passed_over() -> None:
     found = drafted(row("1", spec={"limits.total_usd": 0}), rules=Rules(required="limits.total_usd"))
 
     assert found.declarations == []
-    assert found.skipped == [
-        Skipped(remote_id="1", remote_name="a", why="limits.total_usd is missing")
-    ]
+    assert found.skipped == [Skipped(remote_id="1", remote_name="a", why="limits.total_usd is missing")]
 
 
 NAMES = st.one_of(
@@ -179,9 +175,7 @@ def test_a_plan_right_after_is_empty(
     """Whatever the names are, and whichever keys are off, nothing is left to do."""
     listed = [row(str(number), name, enabled=on) for number, (name, on) in enumerate(rows)]
     where = account(namespace=namespace, undeclared=undeclared, deletes=True)
-    found = draft(
-        where, Listing(keys=tuple(listed)), Rules(), declared=(), adopted=(), taken=()
-    )
+    found = draft(where, Listing(keys=tuple(listed)), Rules(), declared=(), adopted=(), taken=())
     keys = [
         key(
             item.name,

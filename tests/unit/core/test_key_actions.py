@@ -10,7 +10,7 @@ import pytest
 
 from reconciler.core.fields import Direction
 from reconciler.core.identity import Incarnation
-from reconciler.core.key_actions import actions_for_key, in_sync
+from reconciler.core.key_actions import MOST_ATTEMPTS, actions_for_key, in_sync
 from reconciler.core.model import Delivery, Listing, ObservedState
 from reconciler.core.plan import Operation, Reason
 from reconciler.core.resolution import Row
@@ -539,6 +539,18 @@ def test_a_lost_birth_names_the_next_attempt() -> None:
     rows = (unborn("1", enabled=False), unborn("2", "a~1.4", enabled=False))
     action = only(rows, key())
     assert (action.incarnation, action.attempt) == ("a~1.5", 5)
+
+
+def test_secrets_that_are_lost_again_and_again_are_for_a_person() -> None:
+    """Else a schedule would mint disabled keys for ever at a provider that deletes none."""
+    lost = tuple(
+        unborn(str(attempt), "a" if attempt == 1 else f"a~1.{attempt}", enabled=False)
+        for attempt in range(1, MOST_ATTEMPTS + 1)
+    )
+    assert only(lost[:-1], key()).op is OP.CREATE
+    action = only(lost, key())
+    assert (action.op, action.reason) == (OP.BLOCKED, WHY.LOST)
+    assert "raise `generation`" in action.note
 
 
 def test_duplicates_are_named() -> None:

@@ -113,9 +113,7 @@ def test_live_rows_beside_the_declared_one_are_shown() -> None:
 )
 def test_a_cap_nearly_reached_is_a_warning(used: int, percent: int, warnings: int) -> None:
     """The threshold itself counts as reached."""
-    (found,) = rows_of(
-        [key(deliver=())], [row("1", used=used)], thresholds=Thresholds(percent=percent)
-    )
+    (found,) = rows_of([key(deliver=())], [row("1", used=used)], thresholds=Thresholds(percent=percent))
 
     assert len(found.warnings) == warnings
 

@@ -16,7 +16,7 @@ def judged(
 ) -> Judged:
     """Return the verdict on key `a` with a lifetime cap of 5 USD."""
     lifecycle = values.pop("lifecycle", {})
-    answer = {"live": True, "why": "", "name": "a", "used_up": False} | values
+    answer: dict[str, Any] = {"live": True, "why": "", "name": "a", "used_up": False} | values
     return judge(
         key("a", spec or {"limits.total_usd": 5 * USD}, **lifecycle),
         None,
@@ -34,7 +34,7 @@ def test_the_right_key_with_its_caps_is_good() -> None:
 
 def test_a_refused_key_is_wrong() -> None:
     """Unless the key is declared off."""
-    refused = {"live": False, "why": "refused", "name": None, "told": {}}
+    refused: dict[str, Any] = {"live": False, "why": "refused", "name": None, "told": {}}
 
     assert judged(**refused) == Judged(verdict=Verdict.WRONG, why="refused")
     assert judged(**refused, spec={"enabled": False}).verdict is Verdict.GOOD

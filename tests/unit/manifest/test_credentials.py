@@ -55,6 +55,14 @@ def test_a_missing_variable_is_named(environ: dict[str, str]) -> None:
     )
 
 
+@pytest.mark.parametrize("environ", [{}, {VALUE: "short"}], ids=["unset", "short"])
+def test_a_token_in_place_of_its_variable_is_not_shown(environ: dict[str, str]) -> None:
+    """A partner token has the form of a variable's name, and problems are printed in public logs."""
+    said = refusal(SecretSource(env=VALUE, mark=MARK), environ)
+    assert VALUE not in said
+    assert said.startswith("reconciler.yaml:5:7: the environment variable that is named here ")
+
+
 @pytest.mark.parametrize(
     "value", ["rsk_a\nX-Admin: 1", "rsk_a b_long", "short", "x" * 4097, "rsk_ключ_long", "rsk_\x1b_long"]
 )

@@ -107,7 +107,9 @@ def test_what_a_file_gives_to_all_keys_is_taken_back() -> None:
     (key,) = keys_of(added(text)).values()
 
     assert (key["account"], key["generation"], "deliver" in key) == ("acc", 1, False)
-    profile = "version: 1\ndefaults: {account: acc, profile: p}\nprofiles: {p: {deliver: {sink: s}}}\nkeys: {}\n"
+    profile = (
+        "version: 1\ndefaults: {account: acc, profile: p}\nprofiles: {p: {deliver: {sink: s}}}\nkeys: {}\n"
+    )
     assert keys_of(added(profile))["a"]["deliver"] == []
 
 
@@ -144,7 +146,9 @@ def test_comments_tell_what_is_left_out_and_show_nothing_that_acts() -> None:
 
 @given(
     name=st.one_of(
-        st.sampled_from(["null", "true", "1", "1e3", "0x1", "<<", "=", "?", "- a", "a: b", "# a", "'", '"', "é"]),
+        st.sampled_from(
+            ["null", "true", "1", "1e3", "0x1", "<<", "=", "?", "- a", "a: b", "# a", "'", '"', "é"]
+        ),
         st.text(min_size=1, max_size=20),
     ).filter(lambda name: name_problem(name) is None)
 )
@@ -191,7 +195,7 @@ def test_only_what_can_be_declared_is_taken() -> None:
     assert not rules.takes("group", "")
     assert not rules.takes("allow_ips", ("not an address",))
     assert not rules.takes("models", ("b", "a"))
-    assert not rules.takes("cometapi.retry", True)
+    assert not rules.takes("cometapi.retry", value=True)
     assert rules.takes_name("web app")
     assert not rules.takes_name("web/app")
     assert not rules.takes_name("x" * 100)

@@ -9,7 +9,12 @@ from reconciler.core.verification import Judged, Verdict, Verified
 from reconciler.render import verification
 from reconciler.render.findings import render_json, render_text
 
-FOUND = [ok("main", "fine"), note("main", "so"), warn("salt", "none; set it"), fail("sink a", "no; mend\x1b[1m")]
+FOUND = [
+    ok("main", "fine"),
+    note("main", "so"),
+    warn("salt", "none; set it"),
+    fail("sink a", "no; mend\x1b[1m"),
+]
 
 
 def test_each_finding_is_a_line() -> None:

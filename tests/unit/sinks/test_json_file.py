@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.core.secret import Secret
-from reconciler.sinks.json_file import JsonFormat
+from reconciler.sinks._json_object import JsonFormat
 
 if TYPE_CHECKING:
     from reconciler.sinks._file_sink import Document

@@ -438,6 +438,58 @@ class TestLostAnswers:
         assert place.fields() == {"API_KEY": OLD, "user": "bob"}
         assert place.sink().stat([NAME]) == {NAME: receipt()}
 
+    def test_another_run_of_the_same_key_is_noticed(
+        self, place: Place, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Two runs that are not kept apart: the receipt never names what the other one wrote."""
+        blind = place.policy(WRITE_ONLY)
+        blind.sink().put(ENTRY, Secret(OLD), receipt())
+        real = StoreWire.exchange
+        others: list[str] = []
+
+        def exchange(wire: StoreWire, request: WireRequest) -> WireAnswer:
+            answer = real(wire, request)
+            if request.method == "PATCH" and "/data/" in request.url and not others:
+                others.append(request.url)
+                blind.sink().put(ENTRY, Secret("sk-third-99"), receipt(3))
+            return answer
+
+        monkeypatch.setattr(StoreWire, "exchange", exchange)
+        with pytest.raises(SinkUnverifiedError, match="at the same time"):
+            blind.sink().put(ENTRY, Secret(NEW), receipt(2))
+
+        assert place.fields() == {"API_KEY": "sk-third-99"}
+        assert blind.sink().stat([NAME]) == {NAME: receipt(3)}
+
+    def test_a_label_that_somebody_changes_at_the_same_time(
+        self, place: Place, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Nothing is delivered then, and nothing of theirs is lost."""
+        deliver(place)
+        real = StoreWire.exchange
+
+        def exchange(wire: StoreWire, request: WireRequest) -> WireAnswer:
+            if request.method == "PATCH" and "/metadata/" in request.url:
+                labels = {"custom_metadata": {"owner": "bob"}}
+                place.server.ask("PATCH", f"{place.mount}/metadata/team/app", labels)
+            return real(wire, request)
+
+        monkeypatch.setattr(StoreWire, "exchange", exchange)
+        with pytest.raises(SinkError, match="at the same time"):
+            place.sink().put(ENTRY, Secret(NEW), receipt(2))
+
+        assert place.fields() == {"API_KEY": OLD}
+        assert place.server.metadata(place.mount, "team/app")["custom_metadata"]["owner"] == "bob"
+
+    def test_a_mount_that_insists_on_check_and_set(self, place: Place) -> None:
+        """Of values and of metadata: both are always sent."""
+        config = {"cas_required": True, "metadata_cas_required": True}
+        place.server.ask("POST", f"{place.mount}/config", config)
+        deliver(place)
+        deliver(place, NEW, 2)
+
+        assert place.fields() == {"API_KEY": NEW}
+
     def test_a_server_that_is_not_there_is_an_error(self, place: Place) -> None:
         """Without any secret in it, after tries with pauses on the clock of the run."""
         clock = FakeClock(NOW)
