@@ -27,8 +27,10 @@ if TYPE_CHECKING:
     from reconciler.manifest.settings import Manifest
 
 
-def examine(session: Session, *, accounts: tuple[str, ...], probes: bool) -> list[Finding]:
-    """Return everything that was found.
+def examine(
+    session: Session, *, accounts: tuple[str, ...], probes: bool
+) -> tuple[list[Finding], ExitCode | None]:
+    """Return everything that was found, and the exit code of a signal that came meanwhile.
 
     Raises:
         ManifestError: settings or key files are invalid.
@@ -48,9 +50,11 @@ def examine(session: Session, *, accounts: tuple[str, ...], probes: bool) -> lis
         for label in labels:
             found += _account(manifest, label, clock, progress)
         found += _sinks(manifest, labels, clock)
+        interrupted = None
         if probes:
-            found += _probed(manifest, labels[0], clock, progress)
-        return found
+            measured, interrupted = _probed(manifest, labels[0], clock, progress)
+            found += measured
+        return found, interrupted
 
 
 def _settings(manifest: Manifest) -> Iterator[Finding]:
@@ -109,13 +113,16 @@ def _sinks(manifest: Manifest, labels: tuple[str, ...], clock: SystemClock) -> I
 
 def _probed(
     manifest: Manifest, label: str, clock: SystemClock, progress: StderrProgress
-) -> Iterator[Finding]:
+) -> tuple[list[Finding], ExitCode | None]:
+    control = RunControl(clock=clock)
     try:
         provider = provider_of(manifest, label, clock=clock, progress=progress, writable=True)
     except ManifestError:
         # It was told with the account.
-        return
+        return [], None
     # From here a signal must not leave the key behind: waits end, and the key is disabled.
-    drain(RunControl(clock=clock), clock)
+    drain(control, clock)
     with closing(provider):
-        yield from Probe(provider=provider, where=label, tag=secrets.token_hex(4), clock=clock).run()
+        probe = Probe(provider=provider, where=label, tag=secrets.token_hex(4), clock=clock)
+        found = list(probe.run())
+    return found, control.interrupted

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reconciler.core.status import Usage
+from reconciler.errors import UsageError
 from reconciler.providers.qcode_readonly import QCodeReadOnly
 
 if TYPE_CHECKING:
@@ -38,10 +39,20 @@ class ReadOnlyUsage:
 
 
 def sources_of(settings: Settings, providers: Mapping[str, Provider]) -> dict[str, UsageSource]:
-    """Return where the usage of each account is read: from the account it names, or from itself."""
+    """Return where the usage of each account is read: from the account it names, or from itself.
+
+    Raises:
+        UsageError: when the account that is named shows no usage.
+    """
     found: dict[str, UsageSource] = {}
     for label, account in settings.accounts.items():
         provider = providers.get(account.usage_from or label)
         if isinstance(provider, QCodeReadOnly):
             found[label] = ReadOnlyUsage(provider)
+        elif account.usage_from is not None and label in providers:
+            msg = (
+                f"{label}: `usage_from` names {account.usage_from}, whose provider does not show what keys "
+                "use; name a qcode-readonly account"
+            )
+            raise UsageError(msg)
     return found

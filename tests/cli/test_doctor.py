@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -111,6 +112,23 @@ def test_a_probe_finds_a_provider_that_ignores_idempotency(project: Project) -> 
     assert [row.enabled for row in project.sandbox.operator.keys("one")] == [False, False]
 
 
+def test_a_signal_does_not_leave_the_probe_behind(project: Project) -> None:
+    """The measurement is finished, and its key disabled, whatever the impatience."""
+    operator = project.sandbox.operator
+    operator.add_fault("hold", method="POST", path="/keys$", times=1)
+    process = project.start("doctor", "--probe")
+    assert operator.holds(wait_seconds=30)
+
+    process.send_signal(signal.SIGTERM)
+    assert process.stderr is not None
+    assert any("finishing the key in hand" in line for line in process.stderr)
+    operator.release()
+    done = project.finish(process)
+
+    assert done.code == 143
+    assert [row.enabled for row in operator.keys("one")] == [False]
+
+
 def test_a_probe_is_for_one_account(project: Project) -> None:
     """It writes, so it has to be said where; one whose token is missing is not written to."""
     path = project.root / "reconciler.yaml"
@@ -130,7 +148,8 @@ def test_options_are_shown_but_no_headers(project: Project) -> None:
     path = project.root / "reconciler.yaml"
     gate = (
         f"  gate:\n    provider: new-api\n    base_url: {project.sandbox.base_url}/new-api\n"
-        "    token: {env: GATE}\n    options: {user_id: 101, dialect: auto, extra_headers: {X-Key: hidden-value}}\n"
+        "    token: {env: GATE}\n"
+        "    options: {user_id: 101, dialect: auto, extra_headers: {X-Key: hidden-value}}\n"
     )
     path.write_text(path.read_text().replace("sinks:\n", f"{gate}sinks:\n"))
     project.environment["GATE"] = project.sandbox.tokens["new_api"]

@@ -138,3 +138,19 @@ def test_an_account_that_is_not_there_is_a_mistake(project: Project) -> None:
 
     assert (done.code, done.stdout) == (1, "")
     assert "there is no account 'nobody'" in done.stderr
+
+
+def test_a_source_that_shows_no_usage_is_a_mistake(project: Project) -> None:
+    """A partner account cannot tell what its keys used today."""
+    path = project.root / "reconciler.yaml"
+    second = (
+        f"    usage_from: second\n  second:\n    provider: qcode-partner\n"
+        f"    base_url: {project.sandbox.base_url}\n    token: {{env: SANDBOX_TWO_TOKEN}}\n"
+    )
+    path.write_text(path.read_text().replace(ACCOUNT, ACCOUNT + second))
+
+    done = project.run("status")
+    other = project.run("status", "--account", "second")
+
+    assert (done.code, other.code) == (1, 0)
+    assert "name a qcode-readonly account" in done.stderr

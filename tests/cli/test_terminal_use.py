@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -78,3 +80,27 @@ def test_a_digest_is_review_enough_on_a_terminal(project: Project) -> None:
 
     assert code == 0
     assert "Apply this plan?" not in screen
+
+
+CLI = f"{sys.executable} -m reconciler"
+
+
+@pytest.mark.parametrize("closed", ["1>&-", "2>&-", "0<&- 1>&- 2>&-"])
+def test_closed_streams_change_nothing(project: Project, closed: str) -> None:
+    """A service manager may close any of them; the work is done and the exit code is the true one."""
+    done = project.shell(f"{CLI} apply --yes {closed}")
+
+    assert "internal error" not in done.stderr
+    assert (done.code, len(project.live("client-a"))) == (0, 1)
+    assert project.shell(f"{CLI} drift {closed}").code == 0
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a full device")
+@pytest.mark.parametrize(("full", "code"), [("1>/dev/full", 1), ("2>/dev/full", 0)])
+def test_streams_that_are_full_have_a_documented_exit_code(project: Project, full: str, code: int) -> None:
+    """A lost result is an error, lost remarks are none; the interpreter's 120 is in no table."""
+    done = project.shell(f"{CLI} apply --yes {full}")
+
+    assert done.code == code
+    assert "internal error" not in done.stderr
+    assert len(project.live("client-a")) == 1

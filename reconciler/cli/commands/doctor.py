@@ -33,11 +33,11 @@ def command(session: Session, *, form: str, probe: bool, accounts: tuple[str, ..
     from reconciler.core.findings import exit_code
     from reconciler.render import findings
 
-    found = examine(session, accounts=accounts, probes=probe)
+    found, interrupted = examine(session, accounts=accounts, probes=probe)
     look = session.stdout
     write_result(
         findings.render_json(found)
         if form == "json"
         else findings.render_text(found, width=look.width, color=look.color, ascii_only=look.ascii_only)
     )
-    return exit_code(found)
+    return interrupted or exit_code(found)

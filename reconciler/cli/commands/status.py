@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from reconciler.core.status import StatusTable, Thresholds
 
 
-@click.command("status", short_help="Show usage, caps, expiry and custody of every key; reads only.")
+@click.command("status", short_help="Show usage, caps, expiry and custody of every key.")
 @formats("text", "json", "prometheus")
 @click.option(
     "--warn-percent",
@@ -81,7 +81,10 @@ def read(session: Session, accounts: tuple[str, ...], thresholds: Thresholds) ->
         scope_of(manifest.desired, accounts=accounts, keys=())
         settings = manifest.settings.accounts
         read_from = {account.usage_from for account in settings.values()} - {None}
-        labels = accounts or tuple(label for label in settings if label not in read_from)
+        known = manifest.desired.accounts
+        labels = accounts or tuple(
+            label for label in settings if label not in read_from or known[label].capabilities.mintable
+        )
         joined = {source for label in labels if (source := settings[label].usage_from)}
         needed = {*labels, *joined}
         with opened(manifest, needed, clock=clock, progress=progress, writable=False) as world:

@@ -290,6 +290,19 @@ def test_a_lock_that_is_a_link_is_refused(file: DurableFile, tmp_path: Path) -> 
     assert not (tmp_path / "elsewhere").exists()
 
 
+@pytest.mark.parametrize("kind", ["link", "pipe"])
+def test_a_lock_that_cannot_be_taken_fails_the_probe(file: DurableFile, kind: str) -> None:
+    """The preflight finds out, and not the delivery of a key that was minted already."""
+    lock = file.path.with_name("keys.env.lock")
+    if kind == "link":
+        lock.symlink_to("elsewhere")
+    else:
+        os.mkfifo(lock)
+
+    with pytest.raises(SinkRefusedError, match="keys.env.lock"):
+        file.probe()
+
+
 class TestWindows:
     """What is left where there are no locks, directory descriptors and user numbers."""
 

@@ -21,7 +21,7 @@ from reconciler.errors import CredentialsError, SinkError
 from reconciler.sinks._kubernetes_access import explicit, from_kubeconfig, in_cluster
 from reconciler.sinks._store_http import Call, StoreHttp
 from tests.clocks import FakeClock
-from tests.contract.leaks import leaked, shown
+from tests.contract.leaks import leaked
 from tests.stores.kubernetes import TOKEN, running
 
 if TYPE_CHECKING:
@@ -250,8 +250,9 @@ def test_what_is_not_done_is_refused(
     with pytest.raises(SinkError, match=problem) as caught:
         from_kubeconfig(path)
 
-    del user
-    assert leaked(shown(caught.value), TOKEN) == [] or "user" in shown(caught.value)
+    # The locals of this test hold the token, so only what the error itself carries is looked at.
+    assert leaked(repr(caught.value), TOKEN) == []
+    assert caught.value.__context__ is None
 
 
 def test_a_locked_key_asks_nobody(authority: Authority, tmp_path: Path) -> None:
