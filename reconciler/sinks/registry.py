@@ -101,7 +101,7 @@ def missing_extra(kind: str) -> str | None:
     known = _KINDS.get(kind)
     if known is None or all(_importable(name) for name in known.imports):
         return None
-    return f"sinks of type `{kind}` need more packages; run `pip install 'reconciler[{known.extra}]'`"
+    return f"sinks of type `{kind}` need more packages; run `pip install '.[{known.extra}]'`"
 
 
 def plugin(kind: str) -> Plugin | None:

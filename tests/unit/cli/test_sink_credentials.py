@@ -77,6 +77,6 @@ def test_a_missing_extra_is_a_problem_of_the_sink(monkeypatch: pytest.MonkeyPatc
             file="reconciler.yaml",
             line=7,
             column=3,
-            message="sinks of type `age` need more packages; run `pip install 'reconciler[age]'`",
+            message="sinks of type `age` need more packages; run `pip install '.[age]'`",
         )
     ]

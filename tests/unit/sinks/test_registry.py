@@ -99,9 +99,9 @@ def test_a_missing_extra_is_named_with_the_line_that_installs_it(
     monkeypatch.setattr("reconciler.sinks.registry.find_spec", find)
 
     assert missing_extra(kind) == (
-        f"sinks of type `{kind}` need more packages; run `pip install 'reconciler[{extra}]'`"
+        f"sinks of type `{kind}` need more packages; run `pip install '.[{extra}]'`"
     )
-    with pytest.raises(SinkError, match=rf"sink app: .*reconciler\[{extra}\]"):
+    with pytest.raises(SinkError, match=rf"sink app: .*\.\[{extra}\]"):
         build(Declared(type=kind, options=OPTIONS[kind]))
 
 
