@@ -1,4 +1,4 @@
-"""A look at everything that a run will need, before it needs it; nothing is written."""
+"""A look at everything that a run will need, before it needs it; no key and no secret is written."""
 
 from __future__ import annotations
 

@@ -9,7 +9,18 @@ from typing import Final
 from reconciler.core.sanitize import redact
 
 _LEVELS: Final = (logging.WARNING, logging.INFO, logging.DEBUG)
-_FOREIGN: Final = ("asyncio", "botocore", "h2", "hpack", "httpcore", "httpx", "urllib3")
+_FOREIGN: Final = (
+    "asyncio",
+    "boto3",
+    "botocore",
+    "google",
+    "h2",
+    "hpack",
+    "httpcore",
+    "httpx",
+    "requests",
+    "urllib3",
+)
 _LONGEST_LINE: Final = 1_000
 
 

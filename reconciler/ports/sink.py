@@ -36,7 +36,9 @@ class Sink(Protocol):
         """Return the receipts of those entries that hold a completely delivered secret."""
 
     def preflight(self, entries: Sequence[Entry]) -> None:
-        """Prove, as far as the sink allows without a trace, that every entry can be written.
+        """Prove, as far as the sink allows, that every entry can be written; no secret is written for it.
+
+        A store that shows a missing right only to a write may be given an empty entry (AWS, Google).
 
         Raises:
             SinkRefusedError: for an entry that cannot be written, or that somebody else wrote.
