@@ -299,7 +299,7 @@ def test_a_lock_that_cannot_be_taken_fails_the_probe(file: DurableFile, kind: st
     else:
         os.mkfifo(lock)
 
-    with pytest.raises(SinkRefusedError, match="keys.env.lock"):
+    with pytest.raises(SinkRefusedError, match=r"keys.env.lock"):
         file.probe()
 
 
