@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from reconciler.cli.terminal import complain, discard_stdout, explain
+from reconciler.cli.terminal import complain, discard, explain, open_missing_streams, settle_streams
 from reconciler.errors import ExitCode, ManifestError, ReconcilerError
 
 if TYPE_CHECKING:
@@ -24,15 +24,18 @@ _PACKAGE: Final = Path(__file__).resolve().parents[1]
 def exit_code_of(run: Callable[[], int]) -> int:
     """Run a command and return the exit code to end with; whatever it raised has been explained."""
     _keep_values_out_of_tracebacks()
+    open_missing_streams()
     try:
         code = run()
         sys.stdout.flush()
     except BrokenPipeError:
         # The reader of our output has gone, as in `plan | head`; that is its right.
-        discard_stdout()
+        discard(sys.stdout)
         return ExitCode.OK
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  # the last net: a traceback could show values
         return _explained(error)
+    finally:
+        settle_streams()
     return code
 
 

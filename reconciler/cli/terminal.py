@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TextIO
 
@@ -48,7 +49,7 @@ def write_result(text: str) -> None:
         sys.stdout.write(text if _encodes(sys.stdout, text) else _escaped(sys.stdout, text))
         sys.stdout.flush()
     except BrokenPipeError:
-        discard_stdout()
+        discard(sys.stdout)
 
 
 def explain(text: str) -> None:
@@ -57,7 +58,7 @@ def explain(text: str) -> None:
         sys.stderr.write(text if _encodes(sys.stderr, text) else _escaped(sys.stderr, text))
         sys.stderr.flush()
     except OSError:
-        return
+        discard(sys.stderr)
 
 
 def complain(message: str) -> None:
@@ -66,11 +67,34 @@ def complain(message: str) -> None:
         explain(f"error: {redact(line, limit=_LONGEST_LINE)}\n")
 
 
-def discard_stdout() -> None:
-    """Send what stdout still holds nowhere, so that the interpreter's last flush does not complain."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-    os.close(nowhere)
+def discard(stream: TextIO) -> None:
+    """Send what a stream still holds nowhere, so that the interpreter's last flush does not complain."""
+    with suppress(OSError, ValueError):
+        descriptor = stream.fileno()
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, descriptor)
+        os.close(nowhere)
+
+
+def open_missing_streams() -> None:
+    """Open the null device where the caller closed a standard stream, before a file takes its number."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        if getattr(sys, name) is None:
+            with suppress(OSError):
+                os.close(number)
+            # The lowest free number is the one wanted, as those below it are open.
+            descriptor = os.open(os.devnull, os.O_RDWR)
+            os.set_inheritable(descriptor, True)
+            setattr(sys, name, os.fdopen(descriptor, mode, encoding="utf-8"))
+
+
+def settle_streams() -> None:
+    """Write out what the streams hold, here where a failure cannot change the exit code any more."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            discard(stream)
 
 
 def interactive() -> bool:

@@ -64,6 +64,10 @@ class DurableFile:
         return self.path.with_name(temporary_name(self.path.name))
 
     @property
+    def _lock(self) -> Path:
+        return self.path.with_name(f"{self.path.name}.lock")
+
+    @property
     def _directory(self) -> Path:
         return Path(os.path.realpath(self.path.parent))
 
@@ -101,9 +105,22 @@ class DurableFile:
         with OpenDirectory.opened(existing) as directory:
             if existing == self._directory:
                 directory.refuse_unsafe(self.path)
+                self._probe_lock()
             temporary = temporary_name(self.path.name)
             directory.create(temporary, Secret("probe\n"))
             directory.unlink(temporary)
+
+    def _probe_lock(self) -> None:
+        """Refuse a lock that could not be taken later, when a secret is in hand."""
+        if _fcntl is None or not os.path.lexists(self._directory / self._lock.name):
+            return
+        with _translated(self._lock, "lock"):
+            descriptor = os.open(self._directory / self._lock.name, _LOCK & ~os.O_CREAT)
+            try:
+                refuse_special(self._lock, os.fstat(descriptor))
+                refuse_foreign(self._lock, os.fstat(descriptor))
+            finally:
+                os.close(descriptor)
 
     def replace(self, content: Secret) -> None:
         """Put a new content in place of the old one; whatever happens, one of the two is there.
@@ -140,7 +157,7 @@ class DurableFile:
         if _fcntl is None:
             yield
             return
-        lock = self.path.with_name(f"{self.path.name}.lock")
+        lock = self._lock
         with _translated(lock, "lock"):
             make_directories(self._directory)
             descriptor = os.open(self._directory / lock.name, _LOCK, 0o600)

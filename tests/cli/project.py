@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from reconciler.sandbox.keys import KeyRow
     from reconciler.sandbox.server import SandboxServer
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 TOKEN = "SANDBOX_ONE_TOKEN"  # the name of a variable, not its value
 PATIENCE_SECONDS = 60
+PRESS_AGAIN_SECONDS = 3
 _LOG_IN = "import os, sys; os.login_tty(int(sys.argv[1])); os.execv(sys.argv[2], sys.argv[2:])"
 WRITES = frozenset({"POST", "PATCH", "PUT", "DELETE"})
 
@@ -134,11 +136,15 @@ class Project:
         )
         os.close(far_end)
         screen = b""
-        for part in _output(terminal):
-            screen += part
+
+        def reply() -> None:
             if answer is not None and screen.endswith(b"[y/N]: "):
                 os.write(terminal, answer.encode())
-                answer = None
+
+        for part in _output(terminal, reply):
+            screen += part
+            if part:
+                reply()
         code = process.wait(PATIENCE_SECONDS)
         os.close(terminal)
         text = screen.decode()
@@ -184,8 +190,14 @@ def default_signals() -> None:
             signal.signal(number, signal.SIG_DFL)
 
 
-def _output(terminal: int) -> Iterator[bytes]:
+def _output(terminal: int, again: Callable[[], None]) -> Iterator[bytes]:
+    # A key that is pressed in the moment before a program waits for it may be lost, so it is pressed again.
     # Linux ends the reading of a closed terminal with an error, not with an empty read.
     with suppress(OSError):
-        while part := os.read(terminal, 65536):
+        while True:
+            if not select.select([terminal], [], [], PRESS_AGAIN_SECONDS)[0]:
+                again()
+                continue
+            if not (part := os.read(terminal, 65536)):
+                return
             yield part
