@@ -84,7 +84,7 @@ def open_missing_streams() -> None:
                 os.close(number)
             # The lowest free number is the one wanted, as those below it are open.
             descriptor = os.open(os.devnull, os.O_RDWR)
-            os.set_inheritable(descriptor, True)
+            os.set_inheritable(descriptor, True)  # noqa: FBT003  # it takes no keyword
             setattr(sys, name, os.fdopen(descriptor, mode, encoding="utf-8"))
 
 
