@@ -350,6 +350,63 @@ def test_two_runs_on_a_provider_without_replays_leave_one_live_key() -> None:
     assert_born(stage, "k1")
 
 
+def test_a_second_run_leaves_a_key_off_that_is_declared_off() -> None:
+    """Two runs on a key that is declared off end with its secret in the sink and no live row."""
+    stage = Stage(behaviour=replace(CLASS_A, idempotent=False))
+    stage.declare(key("client-a", spec={**SMALL, "enabled": False}))
+
+    def other_run(call: MemoryCall) -> None:
+        if call.method == "create_key":
+            stage.server.before = None
+            assert only(stage).status is Status.DONE
+
+    stage.server.before = other_run
+    assert only(stage).status is Status.STALE
+    assert stage.live() == []
+    assert stage.holds("CLIENT_A") == "k1"
+
+
+def test_a_sink_that_cannot_be_looked_at_before_the_delivery_takes_no_secret() -> None:
+    """The look for another run's delivery failed, so the new key is disabled and the next run mints again."""
+    stage = born()
+    stage.sinks["local"].before = failing(Step.STAT, SinkError("no answer; mend it"), nth=3)
+    outcome = only(stage)
+    assert outcome.status is Status.CUSTODY
+    assert "k1 is disabled" in outcome.message
+    assert stage.live() == []
+
+
+def test_a_saved_plan_goes_on_with_a_delivered_row_at_the_floor() -> None:
+    """The secret is in custody, so only the limits are set."""
+    stage = born()
+    plan = stage.plan()
+    stage.server.before = lambda call: _raise(KilledError()) if call.method == "update_key" else None
+    with pytest.raises(KilledError):
+        stage.apply(plan)
+    stage.server.before = None
+    assert stage.apply(plan).verdict == ("applied", ExitCode.OK)
+    assert_born(stage, "k1")
+
+
+def test_a_forgotten_create_whose_spend_is_unknown_is_left_to_a_person(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The replay minted another row; without proof that nobody uses the first, the new one is disabled."""
+    stage = born()
+    killed_after(stage, "create_key")
+    stage.server.forget_creates()
+    real = type(stage.server)._observed  # a provider that shows no spend
+
+    def blind(self: object, row: object) -> object:
+        return replace(real(self, row), used_micro_usd=None, unused=None)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(type(stage.server), "_observed", blind)
+    outcome = only(stage)
+    assert outcome.status is Status.CUSTODY
+    assert "k1 may be in use" in outcome.message
+    assert [row.id for row in stage.live()] == ["k1"]
+
+
 def test_a_row_that_was_condemned_while_another_run_delivered_it_lives_on() -> None:
     """A replay without a secret looks like a lost one; the run that had the secret is right."""
     stage = born(CLASS_B)

@@ -9,9 +9,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reconciler.core.model import RateLimits, SafetyLimits, Undeclared
-from tests.unit.manifest.projects import SETTINGS
+from reconciler.errors import ManifestError, UsageError
+from reconciler.manifest.settings import ProviderKind
+from tests.unit.manifest.projects import FULL, PARTNER, SETTINGS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from reconciler.core.model import Capabilities
     from tests.unit.manifest.projects import Project
 
 KEYS = "version: 1\nkeys: {}\n"
@@ -147,3 +152,39 @@ def test_the_digest_is_of_the_meaning(project: Project) -> None:
 def test_the_digest_moves_with_the_meaning(project: Project, old: str, new: str) -> None:
     """Whatever a reviewer would want to see again."""
     assert digest(project, SETTINGS) != digest(project, SETTINGS.replace(old, new))
+
+
+def test_a_wrong_option_of_an_account_is_shown_at_its_place(project: Project) -> None:
+    """What the provider says of its own options becomes a problem with line and column."""
+
+    def tailor(options: Mapping[str, object]) -> Capabilities:
+        if "colour" in options:
+            message = "`colour` is no setting of this account; remove it"
+            raise UsageError(message)
+        return PARTNER
+
+    settings = SETTINGS.replace("{provider: partner,", "{provider: own, options: {colour: 3},")
+    project.keys(KEYS, settings=settings)
+    own = ProviderKind(capabilities=PARTNER, default_base_url="https://api.example", tailor=tailor)
+    with pytest.raises(ManifestError, match=r"reconciler.yaml:4:\d+: `colour` is no setting"):
+        project.load(own=own)
+    project.keys(KEYS, settings=settings.replace("{colour: 3}", "{}"))
+    assert project.load(own=own).desired.accounts["main"].capabilities is PARTNER
+
+
+def test_one_limit_is_declared_in_one_unit(project: Project) -> None:
+    """Two names of the same cap would each want their own value."""
+    same = frozenset({"limits.total_usd", "limits.concurrency"})
+    project.keys("version: 1\nkeys: {a: {account: main, limits: {total_usd: 1, concurrency: 2}}}\n")
+    twice = ProviderKind(capabilities=replace(FULL, same_limit=same), default_base_url="https://api.example")
+    with pytest.raises(ManifestError, match=r"same limit as `limits.total_usd`"):
+        project.load(partner=twice)
+
+
+def test_a_key_on_an_account_that_only_reads_is_told_why(project: Project) -> None:
+    """Nothing can be set there, and the sentence says where it can."""
+    project.keys("version: 1\nkeys: {a: {account: main, limits: {total_usd: 1}}}\n")
+    reader = replace(PARTNER, updatable=frozenset(), mintable=False, toggles=False)
+    kind = ProviderKind(capabilities=reader, default_base_url="https://api.example")
+    with pytest.raises(ManifestError, match="this account only reads"):
+        project.load(partner=kind)
