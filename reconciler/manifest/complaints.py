@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final
 
@@ -32,6 +33,7 @@ _SENTENCES: Final = {
 }
 _OTHERWISE: Final = "does not have the form that the schema asks for; see `reconciler schema`"
 _NAME: Final = "[key]"
+_WORD: Final = re.compile(r"[A-Za-z][A-Za-z_.-]{0,23}")
 
 
 def problems_of(
@@ -73,7 +75,8 @@ def _message(
 def _unknown(name: str, known: Collection[str], providers: Collection[str]) -> str:
     if name in providers:
         return f"{shown(name)} has no fields of its own that can be declared; remove this block"
-    if not is_showable(name):
+    # A secret pasted as a name has digits or is long; a misspelt field has and is neither.
+    if not is_showable(name) or not (_WORD.fullmatch(name) or name in known):
         return "an unknown field; remove it or correct its spelling"
     if name in known:
         return f"`{name}` does not belong here; move it to its place or remove it"
