@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
+from reconciler.app.preflight import refusal
 from reconciler.core.fields import FIELDS, value_text
 from reconciler.core.findings import fail, note, ok, warn
 from reconciler.core.resolution import governed_rows
@@ -89,11 +90,10 @@ def examine_sink(name: str, sink: Sink, entries: list[Entry]) -> Iterator[Findin
         entries: that declared keys are delivered to.
     """
     where = f"sink {name}"
-    try:
-        sink.preflight(entries)
-    except ReconcilerError as error:
+    error = refusal(sink, entries)
+    if error is not None:
         # One bad entry refuses all of them, so each is asked about by itself.
-        refused = [found for entry in entries if (found := _refusal(sink, entry)) is not None]
+        refused = [found for entry in entries if (found := refusal(sink, [entry])) is not None]
         for found in {str(item): item for item in refused or [error]}.values():
             yield failure(where, found)
         return
@@ -140,14 +140,6 @@ def _facts(provider: Provider, where: str) -> Iterator[Finding]:
     texts = [f"{fact.name} {fact.value}{f' {fact.unit}' if fact.unit else ''}" for fact in facts]
     if texts:
         yield note(where, redact(f"account: {', '.join(texts[:_MOST_FACTS])}", limit=_LONGEST))
-
-
-def _refusal(sink: Sink, entry: Entry) -> ReconcilerError | None:
-    try:
-        sink.preflight([entry])
-    except ReconcilerError as error:
-        return error
-    return None
 
 
 def _limits(limits: RateLimits) -> str:

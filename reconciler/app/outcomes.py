@@ -18,9 +18,7 @@ from reconciler.errors import (
 if TYPE_CHECKING:
     from reconciler.core.model import Receipt
     from reconciler.core.plan import Action
-    from reconciler.errors import (
-        ReconcilerError,
-    )
+    from reconciler.errors import ReconcilerError
 
 _STATUS: Final = (
     (CredentialsError, Status.CREDENTIALS),

@@ -40,14 +40,15 @@ def preflight(
             wanted[delivery.sink].append(entry_of(delivery, action.address, origins[action.account]))
     refused: dict[str, ReconcilerError] = {}
     for name, entries in wanted.items():
-        if _refusal(sinks[name], entries) is not None:
+        if refusal(sinks[name], entries) is not None:
             for entry in entries:
-                if (error := _refusal(sinks[name], [entry])) is not None:
+                if (error := refusal(sinks[name], [entry])) is not None:
                     refused.setdefault(entry.address, error)
     return refused
 
 
-def _refusal(sink: Sink, entries: list[Entry]) -> ReconcilerError | None:
+def refusal(sink: Sink, entries: list[Entry]) -> ReconcilerError | None:
+    """Return why a sink cannot take some entries, or None when it can."""
     try:
         sink.preflight(entries)
     except ReconcilerError as error:
