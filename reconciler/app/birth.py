@@ -108,6 +108,8 @@ class Birth:
         """Write the secret to every sink; the key is rolled back only while no sink has taken it."""
         self._id, self._warnings = held.key.id, held.warnings
         self._still_free(held.key)
+        for twin in held.twins:
+            self.mint.condemn(twin)
         for delivery in self.key.deliver:
             receipt = Receipt(
                 origin=self.mint.account.origin,

@@ -9,13 +9,14 @@ from reconciler.app.row_writes import look, settle
 from reconciler.core.fields import ENABLED
 from reconciler.core.identity import idempotency_key, remote_name
 from reconciler.core.model import Minted, MintRequest, ObservedKey
-from reconciler.core.resolution import is_unusable
+from reconciler.core.resolution import elect, is_unborn, is_unusable
 from reconciler.errors import (
     HostileAnswerError,
     OutcomeUnknownError,
     ReconcilerError,
     SecretLostError,
     SinkUnverifiedError,
+    StalePlanError,
 )
 
 if TYPE_CHECKING:
@@ -31,11 +32,19 @@ REPLAY_WAITS: Final = (1.0, 3.0)
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Held:
-    """A row and its plaintext, for as long as it takes to deliver it."""
+    """A row and its plaintext, for as long as it takes to deliver it.
+
+    Attributes:
+        key: the row.
+        secret: its plaintext.
+        warnings: for the report.
+        twins: rows of the same incarnation that other runs minted at the same moment, and that lost.
+    """
 
     key: ObservedKey
     secret: Secret
-    warnings: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
+    twins: tuple[ObservedKey, ...] = ()
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -77,6 +86,7 @@ class Mint:
         Raises:
             OutcomeUnknownError: when neither replays nor the list could settle what happened.
             SecretLostError: when a key was minted and its plaintext cannot be had.
+            StalePlanError: when another run minted the incarnation first; the row of this one is disabled.
         """
         request = self.request(incarnation)
         try:
@@ -93,7 +103,7 @@ class Mint:
         """
         capabilities = self.account.capabilities
         if capabilities.reveals:
-            return Held(key=row, secret=self.provider.reveal(row), warnings=())
+            return Held(key=row, secret=self.provider.reveal(row))
         replayable = row.age is None or row.age <= capabilities.replay_window
         if not capabilities.idempotent_create or not replayable:
             msg = f"{row.id} was minted and never delivered, and its secret cannot be read again"
@@ -145,10 +155,10 @@ class Mint:
                     # Nothing is known of the first create, whatever stopped this one.
                     break
             raise error
-        for row in self._new_rows(request):
-            return Minted(key_id=row.id, secret=None)
-        msg = f"{error}; no such key is listed yet, run again"
-        raise OutcomeUnknownError(msg) from None
+        if not self._new_rows(request):
+            msg = f"{error}; no such key is listed yet, run again"
+            raise OutcomeUnknownError(msg) from None
+        return Minted(key_id=None, secret=None)
 
     def _new_rows(self, request: MintRequest) -> list[ObservedKey]:
         listed = self.provider.list_keys().keys
@@ -156,27 +166,47 @@ class Mint:
 
     def _held(self, request: MintRequest, minted: Minted) -> Held:
         """Pair a minted key with its row, and make sure that the row will be found again by its name."""
-        row = self._row(request, minted)
+        row, others = self._elect(request, minted)
         if row.name != request.name:
             self.condemn(row)
             msg = f"the provider does not show {request.name} as the name of {row.id}, which is now disabled"
             raise HostileAnswerError(msg)
-        if minted.secret is not None:
-            return Held(key=row, secret=minted.secret, warnings=minted.warnings)
-        if not self.account.capabilities.reveals:
-            msg = f"{row.id} was minted and its secret did not arrive"
-            raise SecretLostError(msg, key_id=row.id)
-        return Held(key=row, secret=self.provider.reveal(row), warnings=minted.warnings)
+        # The answer's secret belongs to the answer's row; another row's has to be asked for.
+        secret = minted.secret if row.id == minted.key_id or not others else None
+        if secret is None:
+            if not self.account.capabilities.reveals:
+                msg = f"{row.id} was minted and its secret did not arrive"
+                raise SecretLostError(msg, key_id=row.id)
+            secret = self.provider.reveal(row)
+        floor = self.account.capabilities.floor
+        twins = tuple(other for other in others if is_unborn(other, floor) and is_unusable(other))
+        return Held(key=row, secret=secret, warnings=minted.warnings, twins=twins)
 
-    def _row(self, request: MintRequest, minted: Minted) -> ObservedKey:
-        if minted.key_id is None:
-            rows = self._new_rows(request)
-            if len(rows) != 1:
-                msg = f"{len(rows)} new keys are called {request.name}; run again"
-                raise OutcomeUnknownError(msg)
-            return rows[0]
+    def _elect(self, request: MintRequest, minted: Minted) -> tuple[ObservedKey, tuple[ObservedKey, ...]]:
+        """Return the row to go on with, and those that other runs minted at the same moment."""
+        capabilities = self.account.capabilities
+        mine = None if minted.key_id is None else self._look(request, minted.key_id)
+        rows = {} if mine is None else {mine.id: mine}
+        if mine is None or not capabilities.idempotent_create:
+            try:
+                rows |= {row.id: row for row in self._new_rows(request)}
+            except ReconcilerError:
+                # A secret in hand is delivered before anything else.
+                if mine is None:
+                    raise
+        if not rows:
+            msg = f"no new key is called {request.name}; run again"
+            raise OutcomeUnknownError(msg)
+        winner = elect(list(rows.values()), capabilities.floor)
+        if mine is not None and winner.id != mine.id and not capabilities.reveals:
+            self.condemn(mine)
+            msg = f"another run minted {winner.id} at the same moment, so {mine.id} is disabled; plan again"
+            raise StalePlanError(msg)
+        return winner, tuple(row for row in rows.values() if row.id != winner.id and row.live)
+
+    def _look(self, request: MintRequest, key_id: str) -> ObservedKey:
         try:
-            return look(self.provider, self.clock, minted.key_id)
+            return look(self.provider, self.clock, key_id)
         except ReconcilerError:
             # A secret in hand is delivered before anything else; the read back after it tells the rest.
-            return ObservedKey(id=minted.key_id, name=request.name, spec={})
+            return ObservedKey(id=key_id, name=request.name, spec={})

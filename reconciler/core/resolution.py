@@ -168,6 +168,19 @@ def is_unusable(row: ObservedKey) -> bool:
     return not row.live or row.unused is True or row.used_micro_usd == 0
 
 
+def elect(rows: Sequence[ObservedKey], floor: Spec) -> ObservedKey:
+    """Return the row that lives on of twins, which several runs minted at once; every run elects the same.
+
+    A row beyond the floor was delivered and activated by its run; among the others the first minted wins.
+
+    Args:
+        rows: of one incarnation; at least one.
+        floor: the provider's floor.
+    """
+    # Ids are numbers that grow, or random; the shorter number is the lower one.
+    return min(rows, key=lambda row: (not row.live, is_unborn(row, floor), len(row.id), row.id))
+
+
 def _lone(unborn: list[Row]) -> Row | None:
     """Return the one live row that a birth can go on with: the latest attempt, and none besides it."""
     live = [row for row in unborn if row.key.live]

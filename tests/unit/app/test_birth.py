@@ -10,6 +10,7 @@ import pytest
 
 from reconciler.core.fields import MICRO
 from reconciler.core.model import Receipt
+from reconciler.core.plan import Operation
 from reconciler.core.report import Status
 from reconciler.errors import (
     CredentialsError,
@@ -21,13 +22,14 @@ from reconciler.errors import (
     SinkError,
 )
 from reconciler.ports.sink import Entry
-from reconciler.providers.memory import CLASS_A, CLASS_B, CLASS_C, CLASS_D, CLASS_E, Behaviour
+from reconciler.providers.memory import CLASS_A, CLASS_B, CLASS_C, CLASS_D, CLASS_E, Behaviour, MemoryServer
 from reconciler.sinks.memory import MemorySink, Step
 from tests.unit.app.stage import SMALL, Stage, key
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from reconciler.core.fields import Spec
     from reconciler.core.report import Outcome
     from reconciler.providers.memory import MemoryCall
 
@@ -141,18 +143,102 @@ def test_a_create_that_never_arrived_stays_unknown_without_idempotency() -> None
     assert stage.server.rows() == ()
 
 
-def test_two_new_rows_of_one_name_are_not_guessed_between() -> None:
-    """When another writer minted the same name meanwhile, the run stops and the next one looks."""
-    stage = born(CLASS_D)
+def rival_mint(stage: Stage, name: str = "client-a", spec: Spec | None = None) -> None:
+    """Let another writer mint the same name right after the first create of this one."""
 
     def rival(call: MemoryCall) -> None:
         if call.method == "create_key":
-            stage.server.put("client-a")
+            stage.server.after = None
+            stage.server.put(name, spec)
 
     stage.server.after = rival
+
+
+@pytest.mark.parametrize("behaviour", [CLASS_C, CLASS_D, replace(CLASS_D, returns_secret=True)])
+def test_of_twins_the_first_minted_lives(behaviour: Behaviour) -> None:
+    """Where creates are not idempotent, the lowest id wins and its twin is disabled."""
+    stage = born(behaviour)
+    rival_mint(stage)
+    assert only(stage).status is Status.DONE
+    assert_born(stage, "k1")
+    assert [row.id for row in stage.server.rows()] == ["k1", "k2"]
+
+
+@pytest.mark.parametrize("behaviour", [CLASS_D, replace(CLASS_D, returns_secret=True)])
+def test_a_twin_that_was_activated_already_wins(behaviour: Behaviour) -> None:
+    """The other run was faster, so its row lives on, is delivered once more, and ours is disabled."""
+    stage = born(behaviour)
+    rival_mint(stage, spec=SMALL)
+    assert only(stage).status is Status.DONE
+    assert_born(stage, "k2")
+
+
+def test_a_twin_that_may_be_in_use_is_not_disabled() -> None:
+    """Two rows beyond the floor are for a person to tell apart; the next plan names both."""
+    stage = born(CLASS_D)
+
+    def two_rivals(call: MemoryCall) -> None:
+        if call.method == "create_key":
+            stage.server.after = None
+            stage.server.put("client-a", SMALL)
+            stage.server.put("client-a", SMALL)
+
+    stage.server.after = two_rivals
+    assert only(stage).status is Status.DONE
+    assert len(stage.live()) == 2
+    (blocked,) = stage.plan().actions
+    assert blocked.op is Operation.BLOCKED
+
+
+def test_a_run_whose_twin_won_disables_its_own_row() -> None:
+    """A secret that is shown once belongs to the row of this run, so the run that lost stops."""
+    stage = born(CLASS_E)
+    rival_mint(stage, spec=SMALL)
+    outcome = only(stage)
+    assert outcome.status is Status.STALE
+    assert "another run minted k2 at the same moment, so k1 is disabled" in outcome.message
+    assert [row.id for row in stage.live()] == ["k2"]
+
+
+def test_a_secret_without_an_id_is_not_guessed_to_be_of_a_twin(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both rows are given up when nobody can say whose secret the answer carried."""
+    stage = born(CLASS_E)
+    rival_mint(stage)
+    real = MemoryServer.create
+    monkeypatch.setattr(
+        MemoryServer, "create", lambda server, request: replace(real(server, request), key_id=None)
+    )
+    assert only(stage).status is Status.DONE
+    (row,) = stage.live()
+    assert row.name == "client-a~1.2"
+
+
+def test_a_secret_in_hand_is_delivered_although_the_list_fails() -> None:
+    """The look for twins costs nobody a secret; the next run looks again."""
+    stage = born(CLASS_E)
+    plan = stage.plan()
+    stage.on("list_keys", ProviderUnavailableError("no network; run again"), nth=2)
+    assert [outcome.status for outcome in stage.apply(plan).outcomes] == [Status.DONE]
+    assert_born(stage, "k1")
+
+
+def test_a_create_that_returned_nothing_needs_the_list() -> None:
+    """Without a list nothing is known of the new row, and the next run finds it."""
+    stage = born(CLASS_D)
+    plan = stage.plan()
+    stage.on("list_keys", ProviderUnavailableError("no network; run again"), nth=2)
+    assert [outcome.status for outcome in stage.apply(plan).outcomes] == [Status.FAILED]
+    assert only(stage).status is Status.DONE
+    assert_born(stage, "k1")
+
+
+def test_a_create_whose_row_is_not_listed_is_unknown() -> None:
+    """A list that lags behind the create ends the run; the next one finds the row."""
+    stage = born(CLASS_D)
+    stage.server.after = lambda call: stage.server.remove("k1") if call.method == "create_key" else None
     outcome = only(stage)
     assert outcome.status is Status.UNKNOWN
-    assert "2 new keys" in outcome.message
+    assert "no new key is called client-a" in outcome.message
 
 
 def test_a_secret_that_was_not_replayed_costs_one_attempt() -> None:
@@ -332,9 +418,17 @@ def test_a_condemned_attempt_that_the_list_hides_is_delivered_after_all() -> Non
     assert_born(stage, "k1")
 
 
-def test_two_runs_on_a_provider_without_replays_leave_one_live_key() -> None:
-    """The run that comes second to the sink disables what it minted, and the first one's secret stays."""
-    stage = born(replace(CLASS_A, idempotent=False))
+@pytest.mark.parametrize(
+    ("behaviour", "says"),
+    [
+        (CLASS_E, "another run minted k1 at the same moment"),
+        (replace(CLASS_A, replay_ttl=timedelta(seconds=-1)), "another run delivered k1"),
+    ],
+    ids=["no idempotency", "a header that is ignored"],
+)
+def test_two_runs_on_a_provider_without_replays_leave_one_live_key(behaviour: Behaviour, says: str) -> None:
+    """The run that comes second disables what it minted, and the first one's secret stays."""
+    stage = born(behaviour)
     second: list[Outcome] = []
 
     def other_run(call: MemoryCall) -> None:
@@ -346,7 +440,7 @@ def test_two_runs_on_a_provider_without_replays_leave_one_live_key() -> None:
     first = only(stage)
     assert [outcome.status for outcome in second] == [Status.DONE]
     assert first.status is Status.STALE
-    assert "another run delivered k1" in first.message
+    assert says in first.message
     assert_born(stage, "k1")
 
 
