@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from reconciler.core.classify import SUCCESS, Answer, BodyForm, Execution, Failure, classify, tells_reuse
+from reconciler.core.strict_json import BadJsonError, parse
 from reconciler.errors import (
     AnswerError,
     CredentialsError,
@@ -17,14 +18,14 @@ from reconciler.errors import (
     RequestRejectedError,
     SecretLostError,
 )
-from reconciler.providers._json import BadJsonError, parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from reconciler.core.strict_json import Json
     from reconciler.errors import ReconcilerError
-    from reconciler.providers._json import Json
-    from reconciler.providers._wire import RawAnswer, TransferError
+    from reconciler.transport.connections import HttpAnswer
+    from reconciler.transport.transfer_errors import TransferError
 
 _REDIRECTS: Final = range(300, 400)
 _FAULTS: Final = frozenset({408, 425, *range(500, 600)})
@@ -88,7 +89,7 @@ class _Content:
     flaw: str = ""
 
 
-def document_of(call: Call, raw: RawAnswer, dialect: Dialect, redact: Callable[[str], str]) -> Json:
+def document_of(call: Call, raw: HttpAnswer, dialect: Dialect, redact: Callable[[str], str]) -> Json:
     """Return the document of an answer that says yes; None for an empty yes to a write that mints nothing.
 
     Raises:
@@ -109,26 +110,26 @@ def document_of(call: Call, raw: RawAnswer, dialect: Dialect, redact: Callable[[
 
 def error_of(call: Call, transfer: TransferError) -> ReconcilerError:
     """Return the error for a request without a complete answer."""
-    answer = Answer(failure=transfer.failure, status=transfer.status)
-    if transfer.failure is Failure.NOT_SENT:
+    if not transfer.sent:
         return ProviderUnavailableError(
             f"{call}: {transfer.reason}; nothing was sent; check base_url and the network, then run again"
         )
     if call.reads:
         kind = AnswerError if transfer.final else ProviderUnavailableError
         return kind(f"{call}: {transfer.reason}; check that base_url is the API itself, then run again")
-    if classify(answer) is Execution.EXECUTED:
+    if classify(Answer(failure=Failure.LOST, status=transfer.status)) is Execution.EXECUTED:
         return OutcomeUnknownError(f"{call}: it was executed, but {transfer.reason}; run again to go on")
     return OutcomeUnknownError(f"{call}: {transfer.reason}; it may have been executed; run again to find out")
 
 
-def _content_of(raw: RawAnswer, dialect: Dialect, redact: Callable[[str], str]) -> _Content:
-    if not raw.body.strip():
+def _content_of(raw: HttpAnswer, dialect: Dialect, redact: Callable[[str], str]) -> _Content:
+    body = raw.content()
+    if not body.strip():
         return _Content(form=BodyForm.EMPTY)
-    if _MARKUP.match(raw.body) or "html" in raw.headers.get("content-type", "").lower():
+    if _MARKUP.match(body) or "html" in raw.headers.get("content-type", "").lower():
         return _Content(form=BodyForm.MARKUP)
     try:
-        document = parse(raw.body)
+        document = parse(body)
     except BadJsonError as error:
         flaw = str(error)
         return _Content(form=BodyForm.MALFORMED, flaw=flaw)

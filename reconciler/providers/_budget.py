@@ -72,7 +72,13 @@ class RequestBudget:
             (limits.requests_per_day, _DAY, "requests per day"),
         )
         self._creates = _windows((limits.creates_per_hour, _HOUR, "creates per hour"))
+        self._sent = 0
         self._blocked = {False: float("-inf"), True: float("-inf")}
+
+    @property
+    def sent(self) -> int:
+        """How many requests were sent so far."""
+        return self._sent
 
     def reserve(self, *, create: bool) -> Reservation | Delay:
         """Take a place in every window, or say how long there is none; never waits itself."""
@@ -93,6 +99,7 @@ class RequestBudget:
     def settle(self, reservation: Reservation, *, sent: bool) -> None:
         """Count a request from now on, or give its places back when nothing was sent."""
         with self._lock:
+            self._sent += sent
             reservation.stamp.at = self._clock.monotonic() if sent else float("-inf")
 
     def block(self, *, create: bool, seconds: float) -> None:

@@ -9,31 +9,37 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode
 
-from reconciler.core.classify import Failure
 from reconciler.core.sanitize import redact
+from reconciler.core.secret import Secret
 from reconciler.errors import CredentialsError, DeferredError
 from reconciler.providers._answer import Call, Dialect, document_of, error_of
 from reconciler.providers._budget import RequestBudget, Reservation
-from reconciler.providers._origin import parse_base_url
-from reconciler.providers._retry_after import http_date, retry_after
-from reconciler.providers._wire import ReadOnlyTransportError, TransferError, Wire
+from reconciler.transport.address import parse_base_url
+from reconciler.transport.connections import Connections, HttpRequest
+from reconciler.transport.retry_after import http_date, retry_after
+from reconciler.transport.tls import tls_context
+from reconciler.transport.transfer_errors import TransferError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from reconciler.core.model import RateLimits
-    from reconciler.core.secret import Secret
+    from reconciler.core.strict_json import Json
     from reconciler.ports.clock import Clock
     from reconciler.providers._budget import Delay
-    from reconciler.providers._json import Json
-    from reconciler.providers._wire import RawAnswer
+    from reconciler.transport.connections import HttpAnswer
 
-__all__ = ["Dialect", "HttpClient", "ReadOnlyTransportError", "Reply"]
+__all__ = ["Dialect", "HttpClient", "Reply"]
 
 _TRIES: Final = 3
 _REFUSALS: Final = 5
 _BACKOFF_SECONDS: Final = 0.5
+_UNKNOWN_WAIT_SECONDS: Final = 60.0
+_LONGEST_WAIT_SECONDS: Final = 86_400.0
+# No vendor of these documents one of them; where a proxy sends one, it is worth telling.
+_LEFT: Final = ("x-ratelimit-remaining", "ratelimit-remaining", "x-ratelimit-remaining-requests")
+_COUNT: Final = re.compile(r"[0-9]{1,9}\Z")
 _TOKEN: Final = re.compile(r"[!-~]{1,4096}\Z")
 
 
@@ -51,7 +57,7 @@ class _Request:
 
     call: Call
     target: str
-    body: bytes | None = None
+    body: Secret | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     replay_key: str | None = None
     base: int | None = None
@@ -107,13 +113,14 @@ class HttpClient:
         self._user_agent = user_agent
         self._budget = RequestBudget(limits, clock)
         self._preferred = 0
+        self._left: int | None = None
         self._reached: dict[str, int] = {}
         self.max_connections = max_connections
-        self._wires = [
-            Wire(
-                secure=base.secure,
-                max_connections=max_connections,
+        self._connections = [
+            Connections(
+                tls=tls_context if base.secure else None,
                 timeout=timeout,
+                most=max_connections,
                 read_only=read_only,
             )
             for base in self._bases
@@ -123,6 +130,16 @@ class HttpClient:
     def origin(self) -> str:
         """Scheme, host and port of the first base URL."""
         return self._bases[0].origin
+
+    @property
+    def budget_left(self) -> int | None:
+        """How many requests the last answer said are left; None where it did not."""
+        return self._left
+
+    @property
+    def sent(self) -> int:
+        """How many requests were sent so far, those that were sent again included."""
+        return self._budget.sent
 
     def speak(self, dialect: Dialect) -> None:
         """Use another dialect from now on; which one is the account's is found out by reading only."""
@@ -184,9 +201,10 @@ class HttpClient:
         extra = dict(headers or {})
         if body is not None:
             extra["Content-Type"] = "application/json"
+        content = None if body is None else Secret(body.decode())
         call = Call(method=method, path=path, creates=creates, own_window=own_window)
         return self._perform(
-            _Request(call=call, target=path, body=body, headers=extra, replay_key=replay_key)
+            _Request(call=call, target=path, body=content, headers=extra, replay_key=replay_key)
         )
 
     def redact(self, text: str, limit: int = 200) -> str:
@@ -195,10 +213,10 @@ class HttpClient:
 
     def close(self) -> None:
         """Release connections."""
-        for wire in self._wires:
-            wire.close()
+        for connections in self._connections:
+            connections.close()
 
-    def _headers(self, extra: Mapping[str, str]) -> dict[str, str]:
+    def _headers(self, extra: Mapping[str, str]) -> dict[str, str | Secret]:
         token = self._token.reveal()
         # httpx quotes an illegal header value, that is the token, in its error.
         if not _TOKEN.match(token):
@@ -206,7 +224,7 @@ class HttpClient:
             raise CredentialsError(message)
         scheme = self._dialect.auth_scheme
         return {
-            "Authorization": f"{scheme} {token}" if scheme else token,
+            "Authorization": Secret(f"{scheme} {token}" if scheme else token),
             "User-Agent": self._user_agent,
             "Accept": "application/json",
             "Accept-Encoding": "identity",
@@ -230,6 +248,7 @@ class HttpClient:
         except TransferError as error:
             transfer = error
         else:
+            self._left = _told_left(raw.headers)
             if raw.status == HTTPStatus.TOO_MANY_REQUESTS:
                 self._hold_back(request, raw)
                 return None
@@ -237,25 +256,25 @@ class HttpClient:
                 return None
             document = document_of(call, raw, self._dialect, self.redact)
             return Reply(document=document, date=http_date(raw.headers.get("date")))
-        again = transfer.failure is Failure.NOT_SENT or (call.reads and not transfer.final)
+        again = not transfer.sent or (call.reads and not transfer.final)
         if again and self._pause(request):
             return None
         raise error_of(call, transfer)
 
-    def _send(self, request: _Request) -> RawAnswer:
+    def _send(self, request: _Request) -> HttpAnswer:
         reservation = self._reserve(request)
         sent = False
         try:
             answer = self._exchange(request)
             sent = True
         except TransferError as error:
-            sent = error.failure is not Failure.NOT_SENT
+            sent = error.sent
             raise
         finally:
             self._budget.settle(reservation, sent=sent)
         return answer
 
-    def _exchange(self, request: _Request) -> RawAnswer:
+    def _exchange(self, request: _Request) -> HttpAnswer:
         """Try the base URLs in turn until one is reached; from then on it is that one for this request."""
         headers = self._headers(request.headers)
         first = self._preferred
@@ -263,12 +282,14 @@ class HttpClient:
         failure: TransferError | None = None
         for index in [first, *others] if request.base is None else [request.base]:
             base = self._bases[index]
-            url = f"{base.origin}{base.prefix}{request.target}"
+            sent = HttpRequest(
+                method=request.call.method, url=f"{base}{request.target}", headers=headers, body=request.body
+            )
             try:
-                answer = self._wires[index].exchange(request.call.method, url, headers, request.body)
+                answer = self._connections[index].exchange(sent)
             except TransferError as error:
                 failure = error
-                if error.failure is Failure.NOT_SENT:
+                if not error.sent:
                     continue
                 self._stick(request, index)
                 break
@@ -291,12 +312,13 @@ class HttpClient:
                 return place
             self._wait(request, place)
 
-    def _hold_back(self, request: _Request, raw: RawAnswer) -> None:
+    def _hold_back(self, request: _Request, raw: HttpAnswer) -> None:
         """Note a 429; the wait itself happens at the next reservation, in every thread alike."""
         now = self._clock.now()
         served = http_date(raw.headers.get("date")) or now
         request.refusals += 1
-        seconds = retry_after(raw.headers.get("retry-after") or self._guess(request), now=served)
+        asked = retry_after(raw.headers.get("retry-after") or self._guess(request), now=served)
+        seconds = _UNKNOWN_WAIT_SECONDS if asked is None else min(max(asked, 1.0), _LONGEST_WAIT_SECONDS)
         if request.call.own_window is not None:
             until = now + timedelta(seconds=seconds)
             message = (
@@ -342,3 +364,8 @@ class HttpClient:
             return False
         # Full jitter: runs that failed together do not come back together.
         return self._clock.sleep(self._rng() * _BACKOFF_SECONDS * 2**request.failures)
+
+
+def _told_left(headers: Mapping[str, str]) -> int | None:
+    told = (headers[name].strip() for name in _LEFT if name in headers)
+    return next((int(text) for text in told if _COUNT.match(text)), None)

@@ -16,10 +16,12 @@ from reconciler.core.fields import ALL, ANY, NEVER, TOTAL_USD, UNLIMITED
 from reconciler.errors import RequestRejectedError
 from reconciler.providers._newapi_dialects import (
     ALLOW_IPS,
+    AUTO_GROUP,
     AUTO_GROUPS,
     CROSS_GROUP_RETRY,
     EXPIRES,
     GROUP,
+    INHERIT,
     MODELS,
     TOTAL_UNITS,
 )
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from reconciler.core.fields import Spec, Value
-    from reconciler.providers._json import Json
+    from reconciler.core.strict_json import Json
     from reconciler.providers._newapi_dialects import ListField, NewApiDialect
     from reconciler.providers._newapi_rows import Row
     from reconciler.providers._newapi_units import Unit
@@ -37,7 +39,6 @@ if TYPE_CHECKING:
 _KEPT_BY_SERVER: Final = frozenset(
     {"key", "status", "used_quota", "user_id", "created_time", "accessed_time", "DeletedAt"}
 )
-AUTO_GROUP: Final = "auto"
 _MOST_AUTO_GROUPS: Final = 5
 
 
@@ -73,7 +74,7 @@ def overlay(row: Row, changes: Spec, dialect: NewApiDialect, unit: Unit) -> dict
         elif name in _PLAIN or name in {dialect.own(plain) for plain in _PLAIN}:
             member = name.removeprefix(dialect.own(""))
             _require(member, row)
-            body[member] = list(value) if isinstance(value, tuple) else value
+            body[member] = _plain(value)
         elif name not in {TOTAL_UNITS, TOTAL_USD}:
             _refuse(f"{name} is nothing that this provider can set", "remove it from the declaration")
     _check_groups(body, changes, dialect)
@@ -149,10 +150,16 @@ def _seconds(value: Value) -> int:
         _refuse("`expires` is no instant", "correct the declaration")
 
 
+def _plain(value: Value) -> Json:
+    if value == INHERIT:
+        return []
+    return list(value) if isinstance(value, tuple) else value
+
+
 def _check_groups(body: Mapping[str, Json], changes: Spec, dialect: NewApiDialect) -> None:
     """Refuse what the server would drop without a word, so that the next plan would ask for it again."""
     names = changes.get(dialect.own(AUTO_GROUPS))
-    wants = changes.get(dialect.own(CROSS_GROUP_RETRY)) is True or bool(names)
+    wants = changes.get(dialect.own(CROSS_GROUP_RETRY)) is True or isinstance(names, tuple)
     if wants and body.get(GROUP) != AUTO_GROUP:
         _refuse(
             f"{CROSS_GROUP_RETRY} and {AUTO_GROUPS} mean something in the group `{AUTO_GROUP}` only",

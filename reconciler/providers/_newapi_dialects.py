@@ -12,7 +12,8 @@ from math import gcd
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal
 
-from reconciler.core.fields import ALL, ANY, ENABLED, MICRO, NEVER, TOTAL_USD
+from reconciler.core.costs import RequestCosts
+from reconciler.core.fields import ALL, ANY, ENABLED, MICRO, NEVER, TOTAL_USD, Field, Kind
 from reconciler.core.model import Capabilities, RateLimits
 
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ ALLOW_IPS: Final = "allow_ips"
 GROUP: Final = "group"
 CROSS_GROUP_RETRY: Final = "cross_group_retry"
 AUTO_GROUPS: Final = "auto_groups"
+AUTO_GROUP: Final = "auto"
+"""The group whose keys are served by one of several others."""
+INHERIT: Final = "inherit"
 
 AUTO: Final = "auto"
 USUAL_QUOTA_PER_UNIT: Final = 500_000
@@ -189,14 +193,15 @@ def capabilities(dialect: NewApiDialect, quota_per_unit: int | None = None) -> C
     limits = {TOTAL_UNITS} | usd
     lists = {MODELS, ALLOW_IPS}
     group = {GROUP} if dialect.groups else set()
-    own = {dialect.own(CROSS_GROUP_RETRY), dialect.own(AUTO_GROUPS)} if dialect.retries_groups else set()
-    settable = frozenset(limits | lists | {EXPIRES} | group | own)
+    own = _own_fields(dialect) if dialect.retries_groups else ()
+    settable = frozenset(limits | lists | {EXPIRES} | group | {item.name for item in own})
     born = {EXPIRES: NEVER, MODELS: ALL, ALLOW_IPS: ANY} | dict.fromkeys(usd, 0) | dict.fromkeys(group, "")
+    born |= {item.name: False if item.clear is None else item.clear for item in own}
     return Capabilities(
         fields=settable | {ENABLED},
         creatable=frozenset({TOTAL_UNITS}),
         updatable=settable,
-        clearable=frozenset(limits | lists | {EXPIRES}),
+        clearable=frozenset(limits | lists | {EXPIRES} | {item.name for item in own if item.clear}),
         idempotent_create=False,
         create_returns_secret=dialect.create_returns == "key",
         reveals=True,
@@ -207,9 +212,34 @@ def capabilities(dialect: NewApiDialect, quota_per_unit: int | None = None) -> C
         name_unit=dialect.name_unit,
         floor={TOTAL_UNITS: 0},
         rate_limits=RateLimits(requests_per_minute=dialect.requests_per_minute),
+        own=own,
         money_quantum=quantum(quota_per_unit or USUAL_QUOTA_PER_UNIT),
         born=born,
         same_limit=frozenset({TOTAL_USD, TOTAL_UNITS}),
+        # A write is the whole key, so it is read before; the state is changed by a write of its own; once
+        # a run the server is asked for its unit, and for the user's groups where a key gets one.
+        costs=RequestCosts(update=2, revive=2, switch=2, delete=2, rename=2, session=1 + dialect.groups),
+    )
+
+
+def _own_fields(dialect: NewApiDialect) -> tuple[Field, ...]:
+    """Return what only keys of the family have (new-api pull request 6590: the order of groups counts)."""
+    needs = (GROUP, AUTO_GROUP)
+    return (
+        Field(
+            name=dialect.own(CROSS_GROUP_RETRY),
+            kind=Kind.SWITCH,
+            about="Whether a failed request goes on in the next group; for `group: auto`.",
+            needs=needs,
+        ),
+        Field(
+            name=dialect.own(AUTO_GROUPS),
+            kind=Kind.LIST,
+            clear=INHERIT,
+            about=f"Groups in the order in which they are tried, or `{INHERIT}` for the server's; "
+            "for `group: auto`, from New API 1.0 on.",
+            needs=needs,
+        ),
     )
 
 

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
     from reconciler.core.fields import Value
     from reconciler.core.secret import Secret
+    from reconciler.core.strict_json import Json
     from reconciler.ports.clock import Clock
     from reconciler.providers._answer import Dialect
     from reconciler.providers._http import HttpClient
-    from reconciler.providers._json import Json
     from reconciler.providers._newapi_options import NewApiOptions
     from reconciler.providers._newapi_units import Unit
 

@@ -12,8 +12,8 @@ from reconciler.providers._newapi_rows import row_id
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from reconciler.core.strict_json import Json
     from reconciler.providers._http import Reply
-    from reconciler.providers._json import Json
 
     Fetch = Callable[[Mapping[str, str]], Reply]
 
@@ -21,6 +21,8 @@ PAGE_SIZE: Final = 100
 # New API keeps at most 1,000 keys a user unless told otherwise; ten times that in pages of ten.
 _MAX_PAGES: Final = 1000
 _READINGS: Final = 3
+# One-api's pages, whatever size is asked for.
+_SMALL_PAGE: Final = 10
 
 Shape = Literal["object", "array"]
 
@@ -41,11 +43,21 @@ class Page:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rows:
-    """Every row once, the first answer (for the provider's clock), and the form of the list."""
+    """Every row once, the first answer (for the provider's clock), and the form of the list.
+
+    Attributes:
+        rows: all of them.
+        first: the first answer.
+        shape: of the list.
+        page_rows: keys that a page holds.
+        page_requests: requests that a further page costs; pages without a total are read twice.
+    """
 
     rows: Sequence[Json]
     first: Reply
     shape: Shape
+    page_rows: int
+    page_requests: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,12 +108,24 @@ class Pager:
             )
             raise AnswerError(message)
         if page.shape == "object":
-            return Rows(rows=self._counted(page), first=first, shape="object")
+            return Rows(
+                rows=self._counted(page),
+                first=first,
+                shape="object",
+                page_rows=page.size or PAGE_SIZE,
+                page_requests=1,
+            )
         if self.base != 0:
             # What a server with pages from 0 on calls page 1 is its second one.
             first = self._page_reply(0)
             page = page_of(first.document)
-        return Rows(rows=self._uncounted(page), first=first, shape="array")
+        return Rows(
+            rows=self._uncounted(page),
+            first=first,
+            shape="array",
+            page_rows=max(len(page.rows), _SMALL_PAGE),
+            page_requests=3,
+        )
 
     def _counted(self, first: Page) -> Sequence[Json]:
         """Read the other pages at once, and prove the sum by the total that every page tells."""

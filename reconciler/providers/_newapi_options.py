@@ -37,6 +37,7 @@ class NewApiOptions:
         user_id: whose keys are the account's; None where the settings do not say.
         quota_per_unit: quota units of one USD; None where the settings do not say.
         headers: what every request carries besides.
+        written: the name of the dialect, which is not its provider's where the settings name another.
     """
 
     dialect: NewApiDialect
@@ -46,6 +47,7 @@ class NewApiOptions:
     user_id: int | None = None
     quota_per_unit: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    written: str = NEW_API.name
 
     @property
     def capabilities(self) -> Capabilities:
@@ -83,6 +85,7 @@ def options_of(provider: NewApiDialect, options: Mapping[str, object]) -> NewApi
         user_id=user_id,
         quota_per_unit=_number("quota_per_unit", options),
         headers=headers,
+        written=str(options.get("dialect", provider.name)),
     )
 
 

@@ -19,6 +19,7 @@ from reconciler.providers._newapi_dialects import (
     CROSS_GROUP_RETRY,
     EXPIRES,
     GROUP,
+    INHERIT,
     MODELS,
     ONE_API_IPS,
     ONE_API_MODELS,
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from reconciler.core.fields import Value
-    from reconciler.providers._json import Json
+    from reconciler.core.strict_json import Json
     from reconciler.providers._newapi_dialects import ListField, NewApiDialect
     from reconciler.providers._newapi_units import Unit
 
@@ -55,6 +56,7 @@ class Row:
         remain: quota units left, below zero after a last request that overshot.
         used: quota units used; `remain + used` does not change when the key is used.
         created_at: seconds since 1970; None where the row does not say.
+        accessed_at: the same of its last use.
         members: the row as it came, without the plaintext.
     """
 
@@ -67,6 +69,7 @@ class Row:
     used: int
     unlimited: bool
     created_at: int | None
+    accessed_at: int | None
     members: Mapping[str, Json]
 
     @property
@@ -120,6 +123,7 @@ def parse_row(row: Json) -> Row:
         used=_whole(row, "used_quota"),
         unlimited=_switch(row, "unlimited_quota"),
         created_at=_whole(row, "created_time") if row.get("created_time") is not None else None,
+        accessed_at=_whole(row, "accessed_time") if row.get("accessed_time") is not None else None,
         members={name: value for name, value in row.items() if name != "key"},
     )
 
@@ -166,7 +170,8 @@ def observed(row: Row, dialect: NewApiDialect, unit: Unit, now: datetime, owner:
         spec=_spec(row, dialect, unit, now),
         used_micro_usd=unit.usd_of(row.used),
         unused=row.used == 0 if counted or row.used else None,
-        age=_age(row, now),
+        age=_since(row.created_at, now),
+        idle=_since(row.accessed_at, now) if row.used else None,
         foreign=owner is not None and row.user_id not in {None, owner},
         used_up=row.used_up,
     )
@@ -190,7 +195,7 @@ def _spec(row: Row, dialect: NewApiDialect, unit: Unit, now: datetime) -> dict[s
         shown[dialect.own(CROSS_GROUP_RETRY)] = retry if isinstance(retry, bool) else None
         if AUTO_GROUPS in members:
             names = [name for name in groups if isinstance(name, str)] if isinstance(groups, list) else []
-            shown[dialect.own(AUTO_GROUPS)] = tuple(names)
+            shown[dialect.own(AUTO_GROUPS)] = tuple(names) or INHERIT
     return {name: value for name, value in shown.items() if value is not None}
 
 
@@ -206,10 +211,8 @@ def _usd(unit: Unit, cap: int | None) -> int | None:
     return None if cap is None else unit.usd_of(cap)
 
 
-def _age(row: Row, now: datetime) -> timedelta | None:
-    if row.created_at is None:
-        return None
-    return timedelta(seconds=max(now.timestamp() - row.created_at, 0))
+def _since(seconds: int | None, now: datetime) -> timedelta | None:
+    return None if seconds is None else timedelta(seconds=max(now.timestamp() - seconds, 0))
 
 
 def _entries(members: Mapping[str, Json], form: ListField, word: str) -> Value | None:

@@ -10,7 +10,7 @@ from reconciler.core.secret import Secret
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from reconciler.providers._json import Json
+    from reconciler.core.strict_json import Json
 
 PREFIX: Final = "sk-"
 # Printable ASCII but for the star, which stands for what is hidden.

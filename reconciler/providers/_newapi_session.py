@@ -14,8 +14,8 @@ from reconciler.providers._newapi_units import find_unit
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from reconciler.core.strict_json import Json
     from reconciler.providers._http import HttpClient, Reply
-    from reconciler.providers._json import Json
     from reconciler.providers._newapi_options import NewApiOptions
     from reconciler.providers._newapi_units import Unit
 

@@ -11,8 +11,8 @@ from reconciler.errors import AnswerError, CredentialsError, KeyNotFoundError, R
 from reconciler.providers._newapi_dialects import quantum
 
 if TYPE_CHECKING:
+    from reconciler.core.strict_json import Json
     from reconciler.providers._http import HttpClient
-    from reconciler.providers._json import Json
     from reconciler.providers._newapi_options import NewApiOptions
 
 STATUS_PATH: Final = "/api/status"

@@ -12,7 +12,7 @@ from reconciler.core.sanitize import redact
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from reconciler.providers._json import Json
+    from reconciler.core.strict_json import Json
 
 UNSPECIFIED: Final = "unit unspecified"
 _AMOUNT: Final = re.compile(

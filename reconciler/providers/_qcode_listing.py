@@ -12,8 +12,8 @@ from reconciler.errors import AnswerError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from reconciler.core.strict_json import Json
     from reconciler.providers._http import HttpClient, Reply
-    from reconciler.providers._json import Json
 
     _RowId = Callable[[Json], str]
 

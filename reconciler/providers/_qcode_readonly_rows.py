@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from reconciler.core.fields import Value
-    from reconciler.providers._json import Json
+    from reconciler.core.strict_json import Json
 
 MONTHLY: Final = "limits.monthly_usd"
 EXPIRES: Final = "expires"

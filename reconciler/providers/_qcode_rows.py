@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from reconciler.core.fields import Value
-    from reconciler.providers._json import Json
+    from reconciler.core.strict_json import Json
 
     _Plain = None | bool | int | Decimal | str
 

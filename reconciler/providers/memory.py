@@ -98,6 +98,7 @@ def capabilities_of(behaviour: Behaviour, *, name_limit: int = 100) -> Capabilit
         clearable=frozenset(name for name in limits if FIELDS[name].clear),
         idempotent_create=behaviour.idempotent,
         create_returns_secret=behaviour.returns_secret,
+        replays_secret=behaviour.replays_secret,
         reveals=behaviour.reveals,
         toggles=True,
         deletes=behaviour.deletes,

@@ -13,6 +13,7 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from reconciler.core.costs import ListCost
 from reconciler.core.model import Listing, Minted
 from reconciler.errors import (
     AnswerError,
@@ -23,12 +24,13 @@ from reconciler.errors import (
     RequestRejectedError,
 )
 from reconciler.providers._newapi_answers import NoRouteError
-from reconciler.providers._newapi_body import AUTO_GROUP, create_body, encode, overlay, wanted_cap
-from reconciler.providers._newapi_dialects import GROUP, TOTAL_UNITS
+from reconciler.providers._newapi_body import create_body, encode, overlay, wanted_cap
+from reconciler.providers._newapi_dialects import AUTO_GROUP, GROUP, TOTAL_UNITS
 from reconciler.providers._newapi_listing import Pager
 from reconciler.providers._newapi_rows import EXPIRED, OFF, ON, SPENT, observed, parse_row
 from reconciler.providers._newapi_secret import revealed_in, secret_in
 from reconciler.providers._newapi_session import TOKENS, Session, data_of
+from reconciler.providers._newapi_sniffing import Sighting, server_lines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,9 +39,9 @@ if TYPE_CHECKING:
     from reconciler.core.fields import Spec
     from reconciler.core.model import Capabilities, MintRequest, ObservedKey
     from reconciler.core.secret import Secret
+    from reconciler.core.strict_json import Json
     from reconciler.ports.clock import Clock
     from reconciler.providers._http import HttpClient
-    from reconciler.providers._json import Json
     from reconciler.providers._newapi_options import NewApiOptions
     from reconciler.providers._newapi_rows import Row
     from reconciler.providers._newapi_units import Unit
@@ -86,6 +88,8 @@ class NewApi:
         self._listed: frozenset[str] = frozenset()
         self._holders: dict[str, str] = {}
         self._masks = False
+        self._seen: Sighting | None = None
+        self._ways = list(options.dialect.reveals)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -110,13 +114,32 @@ class NewApi:
             # A root user of the newest servers is shown everybody's keys otherwise.
             extra={} if self._options.user_id is None else {"user_id": str(self._options.user_id)},
         )
+        before = self._session.http.sent
         found = pager.read_all()
+        cost = ListCost(
+            requests=self._session.http.sent - before,
+            page_rows=found.page_rows,
+            page_requests=found.page_requests,
+            # An empty list without a total ends at once, and one with a key by an empty page.
+            first_key=int(found.shape == "array"),
+        )
         rows = [self._parsed(row) for row in found.rows]
         self._owner = _owner_of(rows, self._options.user_id)
         now = found.first.date or self._clock.now()
         keys = tuple(observed(row, dialect, unit, now, self._owner) for row in rows)
         self._listed = frozenset(row.id for row in rows)
-        return Listing(keys=keys, warnings=tuple(self._warnings(rows, unit, now)))
+        members = rows[0].members if rows else None
+        self._seen = Sighting(shape=found.shape, members=members, masks=self._masks)
+        return Listing(keys=keys, warnings=tuple(self._warnings(rows, unit, now)), cost=cost)
+
+    def server_lines(self) -> tuple[str, ...]:
+        """Return what the list showed of the server; nothing before it was read."""
+        return () if self._seen is None else server_lines(self._options, self._seen)
+
+    @property
+    def budget_left(self) -> int | None:
+        """How many requests the last answer said are left; None where it did not."""
+        return self._session.http.budget_left
 
     def get_key(self, key_id: str) -> ObservedKey:
         """Return one key as it is now."""
@@ -143,9 +166,11 @@ class NewApi:
             secret = secret_in(data.get("key") if isinstance(data, dict) else None)
             if secret is not None:
                 return self._unique(secret, key.id)
-        for way in self._options.dialect.reveals:
-            with contextlib.suppress(NoRouteError):
+        for way in tuple(self._ways):
+            try:
                 return self._unique(self._revealed(way, key.id), key.id)
+            except NoRouteError:
+                self._ways.remove(way)
         message = (
             f"key {key.id}: the server shows keys masked and has no way to reveal them; "
             "copy the secret from its panel, or ask the server's admin for a newer release"

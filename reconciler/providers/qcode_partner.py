@@ -16,6 +16,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
+from reconciler.core.costs import ListCost
 from reconciler.core.fields import ENABLED, MICRO, Kind, kind_of, money_text
 from reconciler.core.model import Capabilities, Listing, Minted, ObservedKey, RateLimits
 from reconciler.core.secret import Secret
@@ -45,9 +46,9 @@ if TYPE_CHECKING:
 
     from reconciler.core.fields import Spec, Value
     from reconciler.core.model import MintRequest
+    from reconciler.core.strict_json import Json
     from reconciler.errors import ProviderError
     from reconciler.providers._http import HttpClient, Reply
-    from reconciler.providers._json import Json
     from reconciler.providers._qcode_account import AccountFact
     from reconciler.providers._qcode_rows import Row
 
@@ -116,6 +117,7 @@ class QCodePartner:
 
     def list_keys(self) -> Listing:
         """Return every key, reading details of up to 50 rows where the list leaves something out."""
+        before = self._http.sent
         try:
             found = read_all(self._http, _KEYS, row_id)
         except KeyNotFoundError as error:
@@ -134,7 +136,12 @@ class QCodePartner:
             self._descriptions = {row.id: row.description for row in rows if row.description is not None}
             self._hides_descriptions = not _shows_description(rows)
         refused = _UNRECOGNISABLE if self._hides_descriptions else None
-        return Listing(keys=keys, warnings=tuple(warnings), creates_refused=refused)
+        return Listing(
+            keys=keys,
+            warnings=tuple(warnings),
+            creates_refused=refused,
+            cost=ListCost(requests=self._http.sent - before),
+        )
 
     def get_key(self, key_id: str) -> ObservedKey:
         """Return one key as its detail shows it, or the list where the detail route does not."""
@@ -187,6 +194,11 @@ class QCodePartner:
     def rename_key(self, key: ObservedKey, name: str) -> None:
         """Refuse: the API has no rename."""
         raise RequestRejectedError(_cannot(f"rename to {name!r}", key))
+
+    @property
+    def budget_left(self) -> int | None:
+        """How many requests the last answer said are left; None where it did not."""
+        return self._http.budget_left
 
     def account_facts(self) -> tuple[AccountFact, ...]:
         """Return what `/me` and `/balance` say, each amount with its unit or the lack of one."""
@@ -317,6 +329,7 @@ def _observed(row: Row, date: datetime | None) -> ObservedKey:
     return ObservedKey(
         id=row.id,
         name=row.name if row.description is None else row.description,
+        alias=row.name,
         spec=row.spec,
         used_micro_usd=row.used_micro_usd,
         unused=row.unused,

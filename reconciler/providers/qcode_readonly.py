@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from reconciler.core.fields import Spec
     from reconciler.core.model import Minted, MintRequest
     from reconciler.core.secret import Secret
+    from reconciler.core.strict_json import Json
     from reconciler.providers._http import HttpClient
-    from reconciler.providers._json import Json
     from reconciler.providers._qcode_account import AccountFact
     from reconciler.providers._qcode_readonly_rows import KeyUsage
 
@@ -117,6 +117,11 @@ class QCodeReadOnly:
             )
             raise AnswerError(message)
         return tuple(parse_usage(row, self._zone) for row in rows)
+
+    @property
+    def budget_left(self) -> int | None:
+        """How many requests the last answer said are left; None where it did not."""
+        return self._http.budget_left
 
     def account_facts(self) -> tuple[AccountFact, ...]:
         """Return what `/me` says."""

@@ -241,6 +241,10 @@ PROVIDERS: Final[Mapping[str, ProviderEntry]] = MappingProxyType(
 """Those of this package, by the word that stands in an account's `provider`."""
 
 
+OWN_FIELDS: Final = tuple(field for entry in PROVIDERS.values() for field in entry.capabilities.own)
+"""Every field that only one provider of this package has."""
+
+
 class _Known(Mapping[str, ProviderEntry]):
     """Every provider: those of this package, and those of other packages as soon as one is asked for."""
 

@@ -180,7 +180,8 @@ class AwsService:
         exceptions = import_module("botocore.exceptions")
         try:
             method = getattr(self._client(region), operation)
-            return _Outcome(answer=_closed(method(**_opened(parameters))))
+            answer = method(**_opened(parameters))
+            return _Outcome(answer={**_closed(answer), **_dated(answer)})
         except exceptions.ClientError as error:
             return _Outcome(operation=_word(error.operation_name), code=_code(error), status=_status(error))
         except exceptions.BotoCoreError as error:
@@ -260,7 +261,7 @@ def _unknown(outcome: _Outcome) -> bool:
 
 def _code(error: Any) -> str:
     # The message beside the code is foreign text that may quote what was sent.
-    return _word(error.response.get("Error", {}).get("Code", "")) or "Unknown"
+    return _word(error.response.get("Error", {}).get("Code", "")) or f"HTTP {_status(error)}"
 
 
 def _word(found: object) -> str:
@@ -291,6 +292,12 @@ def _closed(value: Any) -> Any:
         for name, member in value.items()
         if name not in {"ResponseMetadata", "SecretBinary"}
     }
+
+
+def _dated(answer: Mapping[str, Any]) -> dict[str, str]:
+    """Return the server's clock, which is in a header and not in the answer's own members."""
+    date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
+    return {} if date is None else {"Date": str(date)}
 
 
 def access_of(options: Mapping[str, object]) -> AwsAccess:

@@ -190,15 +190,22 @@ class SecretsApi:
         """Return the id of the version that consumers get now."""
         return _current(self._call("describe_secret", place, {}, reads=True))
 
+    @staticmethod
+    def unmakeable(place: Place) -> str | None:
+        """Return why a secret that is missing cannot be made, or None when it may be possible."""
+        if place.region is None:
+            return None
+        return f"entry {place.entry}: there is no such secret; make it first, or name it without an ARN"
+
     def reserve(self, place: Place, tags: Mapping[str, str]) -> None:
         """Make a secret that has no version yet.
 
         Raises:
             SinkRefusedError: when the place is an ARN, which only AWS gives out.
         """
-        if place.region is not None:
-            msg = f"entry {place.entry}: there is no such secret; make it first, or name it without an ARN"
-            raise SinkRefusedError(msg)
+        problem = self.unmakeable(place)
+        if problem:
+            raise SinkRefusedError(problem)
         asked: dict[str, object] = {"Name": place.secret, "Tags": as_wire(tags)}
         if self._kms_key_id:
             asked["KmsKeyId"] = self._kms_key_id

@@ -9,6 +9,7 @@ from reconciler.errors import SinkError, SinkRefusedError, SinkUnverifiedError
 from reconciler.sinks._durable_file import DurableFile
 from reconciler.sinks._git_exposure import exposure
 from reconciler.sinks._receipts import ReceiptsFile, Record, Stamp, refusal
+from reconciler.sinks._refusals import refuse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -83,12 +84,7 @@ class FileSink:
             problem = exposure([self._file.path, self._receipts.path, self._file.leftover])
             if problem:
                 raise SinkRefusedError(problem)
-        try:
-            problems = list(self._problems(entries, self._receipts.load(), self._document()))
-        except SinkError as error:
-            raise SinkRefusedError(str(error)) from None
-        if problems:
-            raise SinkRefusedError("\n".join(problems))
+        refuse(self._problems(entries))
 
     def put(self, entry: Entry, secret: Secret, receipt: Receipt) -> None:
         """Write the receipt as pending, the value, and the receipt as delivered.
@@ -111,6 +107,7 @@ class FileSink:
             if problem:
                 raise SinkRefusedError(problem)
             known = record.custody(_fingerprint(document.value(entry.name))) if record else None
+            entry.refuse_overtaken(known)
             if record == Record(delivered=stamp) and known == receipt:
                 return
             self._receipts.begin(records, entry.name, stamp)
@@ -147,9 +144,8 @@ class FileSink:
             raise SinkError(msg)
         return document
 
-    def _problems(
-        self, entries: Sequence[Entry], records: Mapping[str, Record], document: Document
-    ) -> Iterator[str]:
+    def _problems(self, entries: Sequence[Entry]) -> Iterator[str]:
+        records, document = self._receipts.load(), self._document()
         owners: dict[str, str] = {}
         for entry in entries:
             if owners.setdefault(entry.name, entry.address) != entry.address:

@@ -16,13 +16,14 @@ from nacl.public import PublicKey, SealedBox
 from reconciler.core.secret import Secret
 from reconciler.errors import CredentialsError, SinkError
 from reconciler.sinks._github_auth import bearer_of
-from reconciler.sinks._store_http import Call, path_of
+from reconciler.transport.client import Call, path_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from reconciler.errors import ReconcilerError
     from reconciler.sinks._github_auth import Identity
-    from reconciler.sinks._store_http import StoreAnswer, StoreHttp
+    from reconciler.transport.client import ApiAnswer, ApiClient
 
 _API_VERSION: Final = "2022-11-28"
 _MOST_SECRETS_A_PAGE: Final = 100
@@ -130,7 +131,7 @@ class ActionsStore:
         audience: of what is written, for an organisation.
     """
 
-    http: StoreHttp
+    http: ApiClient
     identity: Identity
     scope: Scope
     audience: Audience | None = None
@@ -253,14 +254,14 @@ class ActionsStore:
             if len(rows) < size:
                 return
 
-    def _write(self, method: str, path: str, body: Secret) -> StoreAnswer:
+    def _write(self, method: str, path: str, body: Secret) -> ApiAnswer:
         return self._send(method, path, body=body, repeatable=True)
 
-    def _send(self, method: str, path: str, **more: Any) -> StoreAnswer:
+    def _send(self, method: str, path: str, **more: Any) -> ApiAnswer:
         call = Call(method=method, path=path, headers=self._headers, **more)
         return self.http.send(call, {"Authorization": bearer_of(self.identity)})
 
-    def _error(self, answer: StoreAnswer) -> SinkError | CredentialsError:
+    def _error(self, answer: ApiAnswer) -> ReconcilerError:
         if answer.status == HTTPStatus.UNAUTHORIZED:
             return CredentialsError(f"{answer}; the token is not valid or has expired; make a new one")
         if answer.status == HTTPStatus.FORBIDDEN:

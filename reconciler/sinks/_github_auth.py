@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from reconciler.core.secret import Secret
 from reconciler.errors import CredentialsError, SinkError
-from reconciler.sinks._store_http import Call, path_of
+from reconciler.transport.bearer import bearer
+from reconciler.transport.client import Call, path_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from reconciler.ports.clock import Clock
-    from reconciler.sinks._store_http import StoreAnswer, StoreHttp
+    from reconciler.transport.client import ApiAnswer, ApiClient
 
 # GitHub takes ten minutes at the most, and the clocks may differ.
 _JWT_LIFE: Final = timedelta(minutes=9)
@@ -79,7 +80,7 @@ class InstallationToken:
         repositories: the only repositories it is to be good for; empty for all of the installation.
     """
 
-    http: StoreHttp
+    http: ApiClient
     clock: Clock
     app: App
     permissions: Mapping[str, str]
@@ -109,7 +110,7 @@ class InstallationToken:
             body=Secret(json.dumps(asked)),
             asks=True,
         )
-        answer = self.http.send(call, {"Authorization": _bearer(self._proof())})
+        answer = self.http.send(call, {"Authorization": bearer(self._proof())})
         if not answer.ok:
             needed = ", ".join(f"{name}: {level}" for name, level in sorted(self.permissions.items()))
             msg = (
@@ -138,14 +139,10 @@ class InstallationToken:
 
 def bearer_of(identity: Identity) -> Secret:
     """Return the value of the Authorization header."""
-    return _bearer(identity.token())
+    return bearer(identity.token())
 
 
-def _bearer(token: Secret) -> Secret:
-    return Secret(f"Bearer {token.reveal()}")
-
-
-def _issued(answer: StoreAnswer) -> _Issued:
+def _issued(answer: ApiAnswer) -> _Issued:
     found = {name: _closed(value) for name, value in answer.document().items()}
     token, until = found.get("token"), found.get("expires_at")
     if isinstance(token, Secret) and isinstance(until, Secret):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Never
+from typing import TYPE_CHECKING, Final
 
 from reconciler.core.secret import Secret
+from reconciler.core.strict_json import no_constant, unique_members
+from reconciler.sinks._text_value import text_problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -83,9 +84,7 @@ class JsonFormat:
 
     def secret_problem(self, secret: Secret) -> str | None:
         """Return why the secret is no text, or None when it is."""
-        if secret.reveal() and not re.search("[\ud800-\udfff]", secret.reveal()):
-            return None
-        return "the secret is empty or no text; ask the provider for another one"
+        return text_problem(secret)
 
 
 class _NotSimpleError(Exception):
@@ -125,17 +124,6 @@ def _expect(text: str, position: int, mark: str) -> int:
     return position + 1
 
 
-def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise _NotSimpleError
-    return members
-
-
-def _refuse(constant: str) -> Never:
-    raise _NotSimpleError(constant)
-
-
 _DECODER: Final = json.JSONDecoder(
-    object_pairs_hook=_unique, parse_int=_Number, parse_float=_Number, parse_constant=_refuse
+    object_pairs_hook=unique_members, parse_int=_Number, parse_float=_Number, parse_constant=no_constant
 )

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Final, Never
 
 from reconciler.core.secret import Secret
 from reconciler.errors import CredentialsError, SinkError
-from reconciler.sinks._store_http import tls_context
+from reconciler.transport.bearer import bearer
+from reconciler.transport.tls import tls_context
 
 if TYPE_CHECKING:
     import ssl
@@ -52,7 +53,7 @@ class ClusterAccess:
         """
         if self.token is None:
             return {}
-        return {"Authorization": Secret(f"Bearer {self.token().reveal()}")}
+        return {"Authorization": bearer(self.token())}
 
 
 class _ProblemError(Exception):

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from reconciler.core.model import Receipt
 from reconciler.core.secret import Secret
+from reconciler.core.strict_json import unique_members
 from reconciler.errors import SinkError, SinkUnverifiedError
 from reconciler.sinks._durable_file import DurableFile
 
@@ -65,7 +66,7 @@ def refusal(entry: Entry, record: Record | None) -> str | None:
     """Return why an entry that is occupied must not be overwritten, or None when it may be.
 
     An entry is ours to write when a delivery to it, completed or not, was for the same key of the
-    same provider.
+    same provider, or for a row that is the key's now: it may have been renamed or moved.
 
     Args:
         entry: what is to be written.
@@ -80,7 +81,9 @@ def refusal(entry: Entry, record: Record | None) -> str | None:
         )
     stamps = [stamp for stamp in (record.pending, record.delivered) if stamp]
     for stamp in stamps:
-        if (stamp.receipt.address, stamp.receipt.origin) == (entry.address, entry.origin):
+        receipt = stamp.receipt
+        same = (receipt.address, receipt.origin) == (entry.address, entry.origin)
+        if same or (receipt.origin, receipt.remote_id) in entry.rows:
             return None
     owner = stamps[0].receipt
     return (
@@ -162,7 +165,7 @@ def encoded(record: Record) -> str:
 def decoded(text: str) -> Record | None:
     """Return the record of a line that `encoded` made, or None when it is none."""
     try:
-        return _record(json.loads(text, object_pairs_hook=_unique))
+        return _record(json.loads(text, object_pairs_hook=unique_members))
     except (_DamagedError, ValueError, RecursionError):
         return None
 
@@ -190,7 +193,7 @@ def _wire_stamp(stamp: Stamp) -> dict[str, object]:
 
 
 def _parsed(text: str) -> dict[str, Record]:
-    document = _object(json.loads(text, object_pairs_hook=_unique), {"version", "entries"})
+    document = _object(json.loads(text, object_pairs_hook=unique_members), {"version", "entries"})
     if document["version"] != VERSION:
         msg = f"its version is not {VERSION}, so another release of this tool wrote it"
         raise _DamagedError(msg)
@@ -237,11 +240,3 @@ def _object(value: object, names: set[str] | frozenset[str]) -> dict[str, Any]:
         msg = f"an object does not have exactly the members {', '.join(sorted(names))}"
         raise _DamagedError(msg)
     return value
-
-
-def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        msg = "a name occurs twice in one object"
-        raise _DamagedError(msg)
-    return members

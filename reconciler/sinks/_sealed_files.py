@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Final, Protocol
 from reconciler.errors import SinkError, SinkRefusedError, SinkUnverifiedError
 from reconciler.sinks._durable_file import DurableFile
 from reconciler.sinks._receipts import Record, Stamp, refusal
+from reconciler.sinks._refusals import refuse
 from reconciler.sinks._sealed_receipts import Sealed, SealedReceipts
+from reconciler.sinks._text_value import text_problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
     from reconciler.ports.sink import Entry
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
-_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _LOCK: Final = ".reconciler"
 
 
@@ -64,12 +65,7 @@ class SealedFileSink:
 
     def preflight(self, entries: Sequence[Entry]) -> None:
         """Refuse bad recipients and names, entries of others, and directories that cannot be written."""
-        try:
-            problems = list(self._problems(entries))
-        except SinkError as error:
-            raise SinkRefusedError(str(error)) from None
-        if problems:
-            raise SinkRefusedError("\n".join(problems))
+        refuse(self._problems(entries))
 
     def put(self, entry: Entry, secret: Secret, receipt: Receipt) -> None:
         """Encrypt, note what the file will hold, and replace the file.
@@ -89,6 +85,7 @@ class SealedFileSink:
             if problem:
                 raise SinkRefusedError(problem)
             held = self._held(entry.name)
+            entry.refuse_overtaken(held.stamp.receipt if held else None)
             if held is not None and held.stamp == stamp:
                 return
             content = self._sealing.seal(entry.name, secret, receipt)
@@ -111,9 +108,7 @@ class SealedFileSink:
 
     def value_problem(self, secret: Secret) -> str | None:
         """Return why a secret is no text, or None when it is."""
-        if secret.reveal() and not _SURROGATE.search(secret.reveal()):
-            return None
-        return "the secret is empty or no text; ask the provider for another one"
+        return text_problem(secret)
 
     def _held(self, name: str) -> Sealed | None:
         """Return the delivery whose content the file has now."""

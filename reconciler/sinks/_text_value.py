@@ -11,15 +11,15 @@ if TYPE_CHECKING:
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
-def text_problem(secret: Secret, *, most_bytes: int) -> str | None:
+def text_problem(secret: Secret, *, most_bytes: int | None = None) -> str | None:
     """Return why a value cannot be stored as text, or None when it can.
 
     Args:
         secret: the value.
-        most_bytes: what the store takes, in bytes of UTF-8.
+        most_bytes: what the store takes, in bytes of UTF-8; None where there is no limit.
     """
     if not secret.reveal() or _SURROGATE.search(secret.reveal()):
         return "the secret is empty or no text; ask the provider for another one"
-    if len(secret.reveal().encode()) > most_bytes:
+    if most_bytes is not None and len(secret.reveal().encode()) > most_bytes:
         return f"the value is longer than the {most_bytes} bytes that the store takes; use another sink"
     return None

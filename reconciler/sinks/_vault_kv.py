@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from reconciler.core.secret import Secret
 from reconciler.errors import CredentialsError, SinkError, SinkRefusedError
-from reconciler.sinks._store_http import Call
+from reconciler.transport.client import Call
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-    from reconciler.sinks._store_http import StoreAnswer
     from reconciler.sinks._vault_session import VaultSession
+    from reconciler.transport.client import ApiAnswer
 
 _MERGE: Final = "application/merge-patch+json"
 _MISMATCH: Final = "check-and-set parameter did not match"
@@ -173,11 +173,11 @@ class KvEngine:
         # Mount and path are checked where they are declared: nothing in them has to be encoded.
         return Call(method=method, path=f"/v1/{self._path(kind, path)}", **more)
 
-    def _checked(self, call: Call) -> StoreAnswer:
+    def _checked(self, call: Call) -> ApiAnswer:
         return self._said_yes(self.session.send(call))
 
     @staticmethod
-    def _said_yes(answer: StoreAnswer) -> StoreAnswer:
+    def _said_yes(answer: ApiAnswer) -> ApiAnswer:
         if answer.ok:
             return answer
         if answer.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
@@ -192,7 +192,7 @@ def _member(document: Mapping[str, Any], name: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _fields_of(answer: StoreAnswer, names: Collection[str]) -> dict[str, Secret]:
+def _fields_of(answer: ApiAnswer, names: Collection[str]) -> dict[str, Secret]:
     data = _member(_member(answer.document(), "data"), "data")
     return {
         name: Secret(value if isinstance(value := data[name], str) else json.dumps(value))

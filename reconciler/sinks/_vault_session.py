@@ -12,14 +12,16 @@ from urllib.parse import parse_qsl, urlsplit
 
 from reconciler.core.secret import Secret
 from reconciler.errors import CredentialsError, ReconcilerError, SinkError
-from reconciler.sinks._store_http import Call, StoreHttp
+from reconciler.sinks._store_http import store_client
+from reconciler.transport.bearer import bearer
+from reconciler.transport.client import Call
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from reconciler.ports.clock import Clock
-    from reconciler.sinks._store_http import StoreAnswer
+    from reconciler.transport.client import ApiAnswer, ApiClient
 
 _RENEW_SECONDS: Final = 30.0
 _LONGEST_JWT: Final = 64 * 1024
@@ -62,7 +64,7 @@ class VaultSession:
         login: how to get one otherwise.
     """
 
-    http: StoreHttp
+    http: ApiClient
     clock: Clock
     namespace: str | None
     token: Secret | None = None
@@ -70,12 +72,12 @@ class VaultSession:
     _client: _Client | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def send(self, call: Call) -> StoreAnswer:
+    def send(self, call: Call) -> ApiAnswer:
         """Send a request with the client token.
 
         Raises:
             CredentialsError: when the login is refused.
-            SinkError: as `StoreHttp.send` says.
+            SinkError: as `ApiClient.send` says.
         """
         return self.http.send(call, self._headers() | {_TOKEN: self._current().token})
 
@@ -154,11 +156,11 @@ def _identity(audience: str, clock: Clock) -> Secret:
         msg = "there is no identity of a GitHub Actions job; give the job the permission `id-token: write`"
         raise CredentialsError(msg)
     parts = urlsplit(url)
-    http = StoreHttp(f"{parts.scheme}://{parts.netloc}", clock=clock)
+    http = store_client(f"{parts.scheme}://{parts.netloc}", clock=clock)
     try:
         query = {**dict(parse_qsl(parts.query)), "audience": audience}
         call = Call(method="GET", path=parts.path, query=query)
-        answer = http.send(call, {"Authorization": Secret(f"Bearer {token.reveal()}")})
+        answer = http.send(call, {"Authorization": bearer(token)})
         if not answer.ok:
             msg = f"{answer}; GitHub gave no identity; give the job the permission `id-token: write`"
             raise CredentialsError(msg)
@@ -171,11 +173,11 @@ def _json(proof: Mapping[str, Secret]) -> Secret:
     return Secret(json.dumps({name: value.reveal() for name, value in proof.items()}))
 
 
-def _text_of(answer: StoreAnswer, name: str) -> Secret:
+def _text_of(answer: ApiAnswer, name: str) -> Secret:
     return _secret(answer.document().get(name), answer)
 
 
-def _client_of(answer: StoreAnswer, now: float) -> _Client:
+def _client_of(answer: ApiAnswer, now: float) -> _Client:
     auth = {name: _closed(value) for name, value in (answer.document().get("auth") or {}).items()}
     token, lease = auth.get("client_token"), auth.get("lease_duration")
     seconds = lease if isinstance(lease, int) else 0
@@ -187,7 +189,7 @@ def _closed(value: object) -> object:
     return Secret(value) if isinstance(value, str) else value
 
 
-def _secret(value: object, answer: StoreAnswer) -> Secret:
+def _secret(value: object, answer: ApiAnswer) -> Secret:
     if isinstance(value, Secret):
         return value
     if isinstance(value, str) and value:

@@ -16,10 +16,11 @@ from reconciler.sinks._aws_client import AwsService, access_of
 from reconciler.sinks._aws_receipts import MARK, tags_of
 from reconciler.sinks._aws_secrets import Place, SecretsApi, place_of
 from reconciler.sinks._receipts import Record, Stamp
+from reconciler.sinks._refusals import problems_of, refuse
 from reconciler.sinks._text_value import text_problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from reconciler.core.model import Receipt
     from reconciler.core.secret import Secret
@@ -54,15 +55,22 @@ class AwsSecretsManagerSink:
         return {state.place.entry: state.custody for state in states if state.custody}
 
     def preflight(self, entries: Sequence[Entry]) -> None:
-        """Refuse entries of others; new secrets are made, without a version, so that denials come now.
+        """Refuse entries of others, and existing secrets that may not be written.
 
         Raises:
             CredentialsError: when the credentials are refused or an action is not granted.
             SinkRefusedError: for an entry that cannot be written, or that somebody else wrote.
         """
-        problems = list(self._problems(entries))
-        if problems:
-            raise SinkRefusedError("\n".join(problems))
+        refuse(problems_of(entries, self._problem))
+
+    def reserve(self, entries: Sequence[Entry]) -> None:
+        """Make the secrets that are missing, without a version, so that denials come now.
+
+        Raises:
+            CredentialsError: when the credentials are refused or an action is not granted.
+            SinkRefusedError: for an entry that cannot be made.
+        """
+        refuse(problems_of(entries, self._unmade))
 
     def put(self, entry: Entry, secret: Secret, receipt: Receipt) -> None:
         """Note the receipt as pending; store, read back and promote a version; complete the receipt.
@@ -110,27 +118,26 @@ class AwsSecretsManagerSink:
         """Return why a value cannot be stored, or None when it can."""
         return text_problem(secret, most_bytes=MOST_BYTES)
 
-    def _problems(self, entries: Sequence[Entry]) -> Iterator[str]:
-        for entry in entries:
-            place = place_of(entry.name)
-            try:
-                problem = place if isinstance(place, str) else self._prove(entry, place)
-            except SinkError as error:
-                problem = str(error)
-            if problem:
-                yield problem
-
-    def _prove(self, entry: Entry, place: Place) -> str | None:
-        """Return why an entry cannot be written; what a delivery needs and no consumer sees is made."""
+    def _problem(self, entry: Entry) -> str | None:
+        """Return why an entry cannot be written; of one that is missing nothing can be told yet."""
+        place = place_of(entry.name)
+        if isinstance(place, str):
+            return place
         state = self._api.state(place)
-        if state is None:
-            self._api.reserve(place, MARK)
-            return None
-        problem = state.refusal(entry)
-        if problem is None:
+        problem = state.refusal(entry) if state else self._api.unmakeable(place)
+        if problem is None and state is not None:
             self._api.tag(place, MARK)
             self._api.prove_writable(state)
         return problem
+
+    def _unmade(self, entry: Entry) -> str | None:
+        """Make an entry that is missing, and return why it cannot be."""
+        place = place_of(entry.name)
+        if isinstance(place, str):
+            return place
+        if self._api.state(place) is None:
+            self._api.reserve(place, MARK)
+        return None
 
     def _begin(self, entry: Entry, place: Place, stamp: Stamp) -> SecretState | None:
         """Note the delivery and return what it starts from, or None when it is complete already."""
@@ -143,6 +150,7 @@ class AwsSecretsManagerSink:
             problem = state.refusal(entry) if state else problem
             if problem or state is None:
                 raise SinkRefusedError(problem)
+            entry.refuse_overtaken(state.custody)
             if state.record == Record(delivered=stamp) and state.custody:
                 return None
             delivered = state.record.delivered if state.record else None

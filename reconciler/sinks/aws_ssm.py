@@ -24,6 +24,7 @@ from reconciler.errors import (
 from reconciler.sinks._aws_client import AwsRefusalError, AwsService, access_of
 from reconciler.sinks._aws_receipts import MARK, as_wire, from_wire, record_in, tags_of
 from reconciler.sinks._receipts import Record, Stamp, refusal
+from reconciler.sinks._refusals import refuse
 from reconciler.sinks._text_value import text_problem
 
 if TYPE_CHECKING:
@@ -92,10 +93,8 @@ class AwsSsmSink:
             CredentialsError: when the credentials are refused or an action is not granted.
             SinkRefusedError: for an entry that cannot be written, or that somebody else wrote.
         """
-        problems = [problem for entry in entries if (problem := _name_problem(entry.name))]
-        problems = problems or list(self._problems(entries))
-        if problems:
-            raise SinkRefusedError("\n".join(problems))
+        refuse(problem for entry in entries if (problem := _name_problem(entry.name)))
+        refuse(self._problems(entries))
 
     def put(self, entry: Entry, secret: Secret, receipt: Receipt) -> None:
         """Note the receipt as pending, store the value, complete the receipt.
@@ -115,6 +114,7 @@ class AwsSsmSink:
         problem = state.refusal(entry) if state else None
         if problem:
             raise SinkRefusedError(problem)
+        entry.refuse_overtaken(state.custody if state else None)
         if state and state.record == Record(delivered=stamp) and state.custody:
             return
         if state is None:

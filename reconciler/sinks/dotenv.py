@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, cast
 
 from reconciler.core.secret import Secret
 from reconciler.sinks._file_sink import FileSink
@@ -20,54 +20,54 @@ _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_./+=:@-]+")
 # Some libraries unescape and expand inside single quotes too: no backslash, and no `${`.
 _QUOTABLE: Final = re.compile(r"(?:(?!\$\{)[ -&(-\[\]-~])+")
+# One line, or several where quotes go on; possessive, because a file of blanks must not take minutes.
 _ASSIGNMENT: Final = re.compile(
-    r"\ufeff?[ \t]*(?:export[ \t]+)?(?P<name>[A-Za-z_][A-Za-z0-9_]*)[ \t]*=[ \t]*"
+    r"""
+    ^\ufeff?[ \t]*+(?:export[ \t]++)?(?P<name>[A-Za-z_][A-Za-z0-9_]*+)[ \t]*+=[ \t]*+
+    (?:
+        (?P<triple>'{3}|"{3})(?P<lines>.*?)(?P=triple)
+      | '(?P<single>(?:[^'\\]++|\\.)*+)'
+      | "(?P<double>(?:[^"\\]++|\\.)*+)"
+      | `(?P<tick>(?:[^`\\]++|\\.)*+)`
+      | (?P<open>['"`])
+      | (?P<bare>[^ \t\r\n]*+(?:[ \t]++(?!\#|\r?$)[^ \t\r\n]++)*+)
+    )
+    (?P<known>[ \t]*+(?:\#[^\n]*+)?\r?$)?
+    """,
+    re.MULTILINE | re.DOTALL | re.VERBOSE,
 )
-_QUOTES: Final = frozenset("'\"`")
-_QUOTED: Final = re.compile(
-    r"(?P<triple>'{3}|\"{3}).*?(?P=triple)|(?P<quote>['\"`])(?:\\.|(?!(?P=quote))[^\\])*(?P=quote)", re.DOTALL
-)
-_UNQUOTED: Final = re.compile(r"(?:(?![ \t]+(?:#|\r?$))[^\r\n])*", re.MULTILINE)
-_REST: Final = re.compile(r"[ \t]*(?:#[^\n]*)?\r?$", re.MULTILINE)
-
-
-class _Assignment(NamedTuple):
-    """Where in the text a name is set, and where its value is; no plaintext, and cheap in large files."""
-
-    name: str
-    start: int
-    end: int
-    value: slice | None
+_VALUES: Final = ("bare", "single", "double", "lines", "tick")
 
 
 class _Document:
-    """The text of a dotenv file and the assignments in it."""
+    """The text of a dotenv file and where names are set in it; only that is kept of a large file."""
 
-    def __init__(self, text: Secret, assignments: Mapping[str, list[_Assignment]], quote: str) -> None:
+    def __init__(self, text: Secret, places: Mapping[str, int | list[int]], quote: str) -> None:
         self._text = text
-        self._assignments = assignments
+        self._places = places
         self._quote = quote
 
     def holds(self, name: str) -> bool:
-        return name in self._assignments
+        return name in self._places
 
     def problem(self, name: str) -> str | None:
-        if len(self._assignments[name]) == 1:
+        places = self._places[name]
+        if isinstance(places, int):
             return None
-        lines = [str(_line(self._text, assignment.start)) for assignment in self._assignments[name]]
-        return f"entry {name}: lines {', '.join(lines)} all set it; keep one of them"
+        lines = ", ".join(str(_line(self._text, place)) for place in places)
+        return f"entry {name}: lines {lines} all set it; keep one of them"
 
     def value(self, name: str) -> Secret | None:
-        found = self._assignments.get(name, [])
-        place = found[0].value if len(found) == 1 else None
-        return Secret(self._text.reveal()[place]) if place else None
+        place = self._places.get(name)
+        return _value(self._text, place) if isinstance(place, int) else None
 
     def with_value(self, name: str, secret: Secret) -> Secret:
         text = self._text.reveal()
         value = f"{self._quote}{secret.reveal()}{self._quote}"
-        if name in self._assignments:
-            place = self._assignments[name][0]
-            return Secret(f"{text[: place.start]}={value}{text[place.end :]}")
+        if name in self._places:
+            places = self._places[name]
+            start, end = _span(self._text, places if isinstance(places, int) else places[0])
+            return Secret(f"{text[:start]}={value}{text[end:]}")
         newline = "\r\n" if "\r\n" in text else "\n"
         gap = newline if text and not text.endswith("\n") else ""
         return Secret(f"{text}{gap}{name}={value}{newline}")
@@ -86,13 +86,10 @@ class DotenvFormat:
     def parse(self, content: Secret | None) -> Document | str:
         """Return the document, or which line has a quote that is not closed."""
         text = content or Secret("")
-        found = _assignments(text)
+        found = _places(text)
         if isinstance(found, int):
             return f"line {found}: a quote is not closed; close it"
-        by_name: dict[str, list[_Assignment]] = {}
-        for assignment in found:
-            by_name.setdefault(assignment.name, []).append(assignment)
-        return _Document(text, by_name, "'" if self.quoted else "")
+        return _Document(text, found, "'" if self.quoted else "")
 
     def name_problem(self, name: str) -> str | None:
         """Return why the name is no name of an environment variable, or None when it is one."""
@@ -118,35 +115,39 @@ def build(options: Mapping[str, object]) -> FileSink:
     )
 
 
-def _assignments(content: Secret) -> list[_Assignment] | int:
-    """Return every assignment, or the number of the line whose quote is not closed."""
+def _places(content: Secret) -> dict[str, int | list[int]] | int:
+    """Return where each name is set, or the number of the line whose quote is not closed."""
+    places: dict[str, int | list[int]] = {}
+    for found in _ASSIGNMENT.finditer(content.reveal()):
+        name, place = found["name"], found.start()
+        if found.start("open") >= 0:
+            return _line(content, place)
+        first = places.get(name)
+        if isinstance(first, list):
+            first.append(place)
+        else:
+            places[name] = place if first is None else [first, place]
+    return places
+
+
+def _found(text: str, place: int) -> re.Match[str]:
+    return cast("re.Match[str]", _ASSIGNMENT.match(text, place))
+
+
+def _span(content: Secret, place: int) -> tuple[int, int]:
+    """Return from where to where a new value is put, equals sign included; a comment after it stays."""
     text = content.reveal()
-    assignments = []
-    position = 0
-    while position < len(text):
-        end = position
-        found = _ASSIGNMENT.match(text, position)
-        if found:
-            value = _value(text, found.end())
-            if value is None:
-                return _line(content, position)
-            known = _REST.match(text, value.end())
-            end = value.end() if known else _line_end(text, value.end())
-            place = _inside(value) if known else None
-            assignments.append(_Assignment(found["name"], found.end("name"), end, place))
-        position = (text.find("\n", end) + 1) or len(text)
-    return assignments
+    found = _found(text, place)
+    end = _line_end(text, found.end()) if found["known"] is None else found.start("known")
+    return found.end("name"), end
 
 
-def _value(text: str, position: int) -> re.Match[str] | None:
-    if text[position : position + 1] in _QUOTES:
-        return _QUOTED.match(text, position)
-    return _UNQUOTED.match(text, position)
-
-
-def _inside(value: re.Match[str]) -> slice:
-    quotes = 0 if value.re is _UNQUOTED else len(value["triple"] or value["quote"])
-    return slice(value.start() + quotes, value.end() - quotes)
+def _value(content: Secret, place: int) -> Secret | None:
+    """Return the value of an assignment, None where readers disagree about it."""
+    found = _found(content.reveal(), place)
+    if found["known"] is None:
+        return None
+    return next(Secret(found[name]) for name in _VALUES if found.start(name) >= 0)
 
 
 def _line(text: Secret, position: int) -> int:

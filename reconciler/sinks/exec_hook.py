@@ -15,6 +15,8 @@ from reconciler.errors import SinkError, SinkRefusedError, SinkUnverifiedError
 from reconciler.sinks._child_process import run
 from reconciler.sinks._receipts import ReceiptsFile, Stamp, refusal
 from reconciler.sinks._redaction import presentable
+from reconciler.sinks._refusals import refuse
+from reconciler.sinks._text_value import text_problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -29,7 +31,6 @@ CONTEXT_VARIABLE: Final = "RECONCILER_SINK_CONTEXT"
 _PASSED: Final = ("PATH", "HOME", "LANG")
 # An entry becomes an argument of a program, so it must not look like an option.
 _ENTRY: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./:@-]*")
-_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _PLACEHOLDER: Final = re.compile(r"\{(entry|address)\}")
 
 
@@ -80,14 +81,7 @@ class ExecSink:
     def preflight(self, entries: Sequence[Entry]) -> None:
         """Refuse entries of other keys, programs that are missing, and what `check` says no to."""
         self._receipts.file.probe()
-        try:
-            records = self._receipts.load()
-            found = [self._problem(entry, records.get(entry.name)) for entry in entries]
-            problems = [problem for problem in found if problem] or list(self._check(entries))
-        except SinkError as error:
-            raise SinkRefusedError(str(error)) from None
-        if problems:
-            raise SinkRefusedError("\n".join(problems))
+        refuse(self._problems(entries))
 
     def put(self, entry: Entry, secret: Secret, receipt: Receipt) -> None:
         """Note the receipt as pending, hand the secret over, note the receipt as delivered.
@@ -97,7 +91,7 @@ class ExecSink:
             SinkError: when the program did not start.
             SinkUnverifiedError: when the program got the secret and did not say that it stored it.
         """
-        problem = secret_problem(secret)
+        problem = text_problem(secret)
         if problem:
             msg = f"entry {entry.name}: {problem}"
             raise SinkError(msg)
@@ -105,9 +99,11 @@ class ExecSink:
         # Held while the program runs, so that the last receipt is the one of the last delivery.
         with self._receipts.file.locked():
             records = self._receipts.load()
-            problem = self._problem(entry, records.get(entry.name))
+            record = records.get(entry.name)
+            problem = self._problem(entry, record)
             if problem:
                 raise SinkRefusedError(problem)
+            entry.refuse_overtaken(record.custody_unseen() if record else None)
             self._receipts.begin(records, entry.name, stamp)
             failure = self._run(self._commands.command, entry, secret, receipt)
             if failure:
@@ -130,6 +126,11 @@ class ExecSink:
 
     def close(self) -> None:
         """Release nothing: no program outlives a call."""
+
+    def _problems(self, entries: Sequence[Entry]) -> Iterator[str]:
+        records = self._receipts.load()
+        found = [self._problem(entry, records.get(entry.name)) for entry in entries]
+        yield from [problem for problem in found if problem] or self._check(entries)
 
     def _check(self, entries: Sequence[Entry]) -> Iterator[str]:
         path = os.environ.get("PATH", os.defpath)
@@ -174,13 +175,6 @@ class ExecSink:
         if ended.status is None:
             how = f"did not end within {self._timeout:g} s and was killed"
         return f"entry {entry.name}: {command[0]} {how}, saying {said!r}; repair it and run again"
-
-
-def secret_problem(secret: Secret) -> str | None:
-    """Return why a secret cannot be handed over as text, or None when it can."""
-    if secret.reveal() and not _SURROGATE.search(secret.reveal()):
-        return None
-    return "the secret is empty or no text; ask the provider for another one"
 
 
 def build(options: Mapping[str, object]) -> ExecSink:

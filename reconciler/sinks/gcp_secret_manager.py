@@ -24,10 +24,11 @@ from reconciler.errors import (
 )
 from reconciler.sinks._gcp_client import GcpAccess, GcpLateRefusalError, GcpRefusalError, GcpService
 from reconciler.sinks._receipts import Record, Stamp, decoded, encoded, refusal
+from reconciler.sinks._refusals import problems_of, refuse
 from reconciler.sinks._text_value import text_problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from reconciler.core.model import Receipt
@@ -104,15 +105,22 @@ class GcpSecretManagerSink:
         return {name: receipt for name, receipt in found.items() if receipt}
 
     def preflight(self, entries: Sequence[Entry]) -> None:
-        """Refuse entries of others; make new secrets, without a version, as only those show permissions.
+        """Refuse entries of others, and existing secrets on which a permission is missing.
 
         Raises:
             CredentialsError: when the credentials are refused or a permission is missing.
             SinkRefusedError: for an entry that cannot be written, or that somebody else wrote.
         """
-        problems = list(self._problems(entries))
-        if problems:
-            raise SinkRefusedError("\n".join(problems))
+        refuse(problems_of(entries, self._problem))
+
+    def reserve(self, entries: Sequence[Entry]) -> None:
+        """Make the secrets that are missing, without a version, as only those show permissions.
+
+        Raises:
+            CredentialsError: when the credentials are refused or a permission is missing.
+            SinkRefusedError: for an entry that cannot be made.
+        """
+        refuse(problems_of(entries, self._unmade))
 
     def put(self, entry: Entry, secret: Secret, receipt: Receipt) -> None:
         """Note the receipt as pending, add a version and read it back, complete the receipt.
@@ -159,30 +167,31 @@ class GcpSecretManagerSink:
         """Return why a value cannot be stored, or None when it can."""
         return text_problem(secret, most_bytes=MOST_BYTES)
 
-    def _problems(self, entries: Sequence[Entry]) -> Iterator[str]:
-        for entry in entries:
-            try:
-                problem = _name_problem(entry.name) or self._prove(entry)
-            except SinkError as error:
-                problem = str(error)
-            if problem:
-                yield problem
+    def _problem(self, entry: Entry) -> str | None:
+        """Return why an entry cannot be written; of a secret that is missing nothing can be told yet."""
+        problem = _name_problem(entry.name)
+        state = None if problem else self._state(entry.name)
+        if state is not None:
+            problem = state.refusal(entry)
+            if problem is None:
+                self._require_permissions(entry)
+        return problem
 
-    def _prove(self, entry: Entry) -> str | None:
-        """Return why an entry cannot be written; a secret that is missing is made, without a version."""
-        state = self._state(entry.name)
-        problem = state.refusal(entry) if state else None
-        if problem:
-            return problem
-        if state is None:
+    def _unmade(self, entry: Entry) -> str | None:
+        """Make an entry that is missing, and return why it cannot be."""
+        problem = _name_problem(entry.name)
+        if problem is None and self._state(entry.name) is None:
             self._make(entry.name)
+            self._require_permissions(entry)
+        return problem
+
+    def _require_permissions(self, entry: Entry) -> None:
         asked = {"resource": self._path(entry.name), "permissions": list(PERMISSIONS)}
         granted = self._service.call("test_iam_permissions", asked, reads=True).permissions
         lacking = sorted(set(PERMISSIONS) - set(granted))
         if lacking:
             msg = f"entry {entry.name}: {', '.join(lacking)} not granted; grant it (docs/sinks.md has a role)"
             raise CredentialsError(msg)
-        return None
 
     def _begin(self, entry: Entry, stamp: Stamp) -> _State | None:
         """Note the delivery and return what it starts from, or None when it is complete already."""
@@ -194,6 +203,7 @@ class GcpSecretManagerSink:
             problem = f"entry {entry.name}: the secret was made and is not there yet; run again"
             if state is None or (problem := state.refusal(entry) or ""):
                 raise SinkRefusedError(problem)
+            entry.refuse_overtaken(state.custody)
             if state.record == Record(delivered=stamp) and state.custody:
                 return None
             delivered = state.record.delivered if state.record else None

@@ -16,7 +16,8 @@ from reconciler.sinks._github_api import (
 )
 from reconciler.sinks._github_auth import App, FixedToken, InstallationToken
 from reconciler.sinks._receipts import Record, Stamp, decoded, encoded, refusal
-from reconciler.sinks._store_http import StoreHttp
+from reconciler.sinks._refusals import refuse
+from reconciler.sinks._store_http import store_client
 from reconciler.sinks._text_value import text_problem
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from reconciler.ports.sink import Entry
     from reconciler.sinks._github_api import Scope
     from reconciler.sinks._github_auth import Identity
+    from reconciler.transport.client import ApiClient
 
 MOST_BYTES: Final = 48 * 1024
 SUFFIX: Final = "_RECEIPT"
@@ -104,16 +106,8 @@ class GithubActionsSink:
             CredentialsError: when the token is refused or lacks the right to write.
             SinkRefusedError: for an entry that cannot be written, or that somebody else wrote.
         """
-        problems = [problem for entry in entries if (problem := _name_problem(entry.name))]
-        if problems:
-            raise SinkRefusedError("\n".join(problems))
-        try:
-            self._store.prove_writable()
-            problems = list(self._problems(entries))
-        except SinkError as error:
-            raise SinkRefusedError(str(error)) from None
-        if problems:
-            raise SinkRefusedError("\n".join(problems))
+        refuse(problem for entry in entries if (problem := _name_problem(entry.name)))
+        refuse(self._problems(entries))
 
     def put(self, entry: Entry, secret: Secret, receipt: Receipt) -> None:
         """Write the variable with the pending receipt, the secret, and the variable with the delivered one.
@@ -132,6 +126,7 @@ class GithubActionsSink:
         problem = _refusal(entry, state)
         if problem:
             raise SinkRefusedError(problem)
+        entry.refuse_overtaken(state.receipt)
         if state.holds(stamp):
             return
         self._begin(entry.name, state, stamp)
@@ -164,6 +159,7 @@ class GithubActionsSink:
         return _picked(names, self._store.secrets(), self._store.variables())
 
     def _problems(self, entries: Sequence[Entry]) -> Iterator[str]:
+        self._store.prove_writable()
         secrets, variables = self._store.secrets(), self._store.variables()
         states = _picked([entry.name for entry in entries], secrets, variables)
         for entry in entries:
@@ -235,7 +231,7 @@ def build(options: Mapping[str, object]) -> GithubActionsSink:
             `private_key`; `base_url`; and `clock`.
     """
     clock = cast("Clock", options["clock"])
-    http = StoreHttp(str(options["base_url"]), clock=clock)
+    http = store_client(str(options["base_url"]), clock=clock)
     scope = _scope(options)
     audience = None
     if options.get("organization"):
@@ -256,7 +252,7 @@ def _scope(options: Mapping[str, object]) -> Scope:
     return repository_scope(owner, repository)
 
 
-def _identity(options: Mapping[str, object], http: StoreHttp, clock: Clock, scope: Scope) -> Identity:
+def _identity(options: Mapping[str, object], http: ApiClient, clock: Clock, scope: Scope) -> Identity:
     if options.get("token"):
         return FixedToken(cast("Secret", options["token"]))
     app = App(

@@ -29,8 +29,10 @@ from reconciler.errors import (
 )
 from reconciler.sinks import _kubernetes_access as access
 from reconciler.sinks._receipts import Record, Stamp, decoded, encoded, refusal
-from reconciler.sinks._store_http import Call, StoreHttp, path_of
+from reconciler.sinks._refusals import problems_of, refuse
+from reconciler.sinks._store_http import store_client
 from reconciler.sinks._text_value import text_problem
+from reconciler.transport.client import Call, path_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
     from reconciler.core.model import Receipt
     from reconciler.ports.clock import Clock
     from reconciler.ports.sink import Entry
-    from reconciler.sinks._store_http import StoreAnswer
+    from reconciler.transport.client import ApiAnswer, ApiClient
 
 MOST_BYTES: Final = 1_000_000
 ANNOTATION: Final = "receipt.reconciler/{field}"
@@ -98,7 +100,7 @@ class KubernetesSink:
 
     def __init__(
         self,
-        http: StoreHttp,
+        http: ApiClient,
         cluster: access.ClusterAccess,
         *,
         namespace: str,
@@ -131,9 +133,7 @@ class KubernetesSink:
             CredentialsError: when the credentials are refused or a permission is missing.
             SinkRefusedError: for an entry that cannot be written, or that somebody else wrote.
         """
-        problems = list(self._problems(entries))
-        if problems:
-            raise SinkRefusedError("\n".join(problems))
+        refuse(self._problems(entries))
 
     def put(self, entry: Entry, secret: Secret, receipt: Receipt) -> None:
         """Apply value and receipt together.
@@ -154,6 +154,7 @@ class KubernetesSink:
             problem = state.refusal(entry)
             if problem:
                 raise SinkRefusedError(problem)
+            entry.refuse_overtaken(state.custody)
             if state.record == record and state.custody:
                 return
             answer = self._apply(entry, place, state, _manifest(place, state, secret, record))
@@ -201,20 +202,17 @@ class KubernetesSink:
 
     def _problems(self, entries: Sequence[Entry]) -> Iterator[str]:
         reviewed: set[str] = set()
-        for entry in entries:
+
+        def problem(entry: Entry) -> str | None:
             place = self._place(entry.name)
             if isinstance(place, str):
-                yield place
-                continue
+                return place
             if place.secret not in reviewed:
                 self._review(place.secret)
                 reviewed.add(place.secret)
-            try:
-                problem = self._rehearse(entry, place)
-            except SinkError as error:
-                problem = str(error)
-            if problem:
-                yield problem
+            return self._rehearse(entry, place)
+
+        return problems_of(entries, problem)
 
     def _review(self, secret: str) -> None:
         # Creating cannot be granted for a name, and an apply needs it even where the Secret is there.
@@ -272,7 +270,7 @@ class KubernetesSink:
 
     def _apply(
         self, entry: Entry, place: _Place, state: _State, manifest: Secret, *, rehearsal: bool = False
-    ) -> StoreAnswer:
+    ) -> ApiAnswer:
         # What is ours stays ours when somebody edited it by hand; the rest is taken only when declared.
         force = entry.takeover or state.record is not None
         query = {"fieldManager": f"{self._manager}:{place.field}", "force": "true" if force else "false"}
@@ -289,14 +287,14 @@ class KubernetesSink:
             )
         )
 
-    def _send(self, call: Call) -> StoreAnswer:
+    def _send(self, call: Call) -> ApiAnswer:
         return self._http.send(call, self._cluster.credentials())
 
     def _path(self, place: _Place) -> str:
         return path_of("api", "v1", "namespaces", self._namespace, "secrets", place.secret)
 
 
-def _require(answer: StoreAnswer) -> StoreAnswer:
+def _require(answer: ApiAnswer) -> ApiAnswer:
     """Return an answer that is a yes, or raise what its no means."""
     if answer.ok:
         return answer
@@ -322,7 +320,7 @@ def _manifest(place: _Place, state: _State, secret: Secret, record: Record | Non
     return Secret(json.dumps({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": data}))
 
 
-def _found(answer: StoreAnswer, place: _Place) -> _State | None:
+def _found(answer: ApiAnswer, place: _Place) -> _State | None:
     """Return what an answer says of a key; None where that cannot be told, as nothing here may raise."""
     try:
         document = answer.document()
@@ -363,7 +361,7 @@ def build(options: Mapping[str, object]) -> KubernetesSink:
         raise SinkError(msg)
     clock = cast("Clock", options["clock"])
     return KubernetesSink(
-        StoreHttp(cluster.server, clock=clock, tls=cluster.tls),
+        store_client(cluster.server, clock=clock, tls=cluster.tls),
         cluster,
         namespace=str(namespace),
         secret=cast("str | None", options.get("secret")),

@@ -86,6 +86,11 @@ class MemorySink:
         self.after = after
         self.closed = False
 
+    @property
+    def write_only(self) -> bool:
+        """Whether it shows no receipts."""
+        return self.kind is Kind.WRITE_ONLY
+
     def stat(self, names: Sequence[str]) -> Mapping[str, Receipt]:
         """Return the receipts; a store that cannot be read has none to show."""
         with self._step(Step.STAT):
@@ -106,6 +111,7 @@ class MemorySink:
             problem = self._problem(entry)
             if problem:
                 raise SinkRefusedError(problem)
+            entry.refuse_overtaken(self._custody(entry.name))
             record = self.store.records.get(entry.name, Record())
             with self._step(Step.PENDING):
                 self.store.records[entry.name] = Record(delivered=record.delivered, pending=stamp)

@@ -144,9 +144,9 @@ def build(declared: Declared) -> Sink:
     sink = _adapter(declared, MappingProxyType(options))
     if template is None:
         return sink
-    from reconciler.sinks._template import TemplateSink  # noqa: PLC0415  # few sinks have one
+    from reconciler.sinks._template import templated  # noqa: PLC0415  # few sinks have one
 
-    return TemplateSink(sink, str(template))
+    return templated(sink, str(template))
 
 
 def _adapter(declared: Declared, options: Mapping[str, object]) -> Sink:

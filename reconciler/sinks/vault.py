@@ -17,13 +17,15 @@ from reconciler.errors import (
 )
 from reconciler.sinks import _vault_session as sessions
 from reconciler.sinks._receipts import Record, Stamp, decoded, encoded, refusal
-from reconciler.sinks._store_http import StoreHttp, tls_context
+from reconciler.sinks._refusals import problems_of, refuse
+from reconciler.sinks._store_http import store_client
 from reconciler.sinks._text_value import text_problem
 from reconciler.sinks._vault_kv import KvEngine, VersionConflictError
+from reconciler.transport.tls import tls_context
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from reconciler.core.model import Receipt
     from reconciler.core.secret import Secret
@@ -119,18 +121,14 @@ class VaultSink:
             SinkRefusedError: for an entry that cannot be written, or that somebody else wrote.
         """
         places = [self._place(entry.name) for entry in entries]
-        problems = [place for place in places if isinstance(place, str)]
-        if problems:
-            raise SinkRefusedError("\n".join(problems))
+        refuse(place for place in places if isinstance(place, str))
         self._kv.require_version_2()
         lacking = self._kv.lacking({place.path for place in places if isinstance(place, _Place)})
         if lacking:
             shown = "; ".join(lacking[:_SHOWN_PROBLEMS])
             msg = f"the token's policies lack {shown}; add the capabilities (docs/sinks.md has a policy)"
             raise CredentialsError(msg)
-        problems = list(self._problems(entries))
-        if problems:
-            raise SinkRefusedError("\n".join(problems))
+        refuse(problems_of(entries, self._problem))
 
     def put(self, entry: Entry, secret: Secret, receipt: Receipt) -> None:
         """Label the secret with the pending receipt, write the field, complete the label.
@@ -150,6 +148,7 @@ class VaultSink:
         problem = _refusal(entry, state)
         if problem:
             raise SinkRefusedError(problem)
+        entry.refuse_overtaken(state.receipt)
         if state.holds(stamp):
             return
         self._begin(place, state, stamp)
@@ -188,15 +187,9 @@ class VaultSink:
             return f"entry {name}: `{self._field}` is the field anyway; leave `#{self._field}` out"
         return _Place(path=found[1], field=found[2] or self._field)
 
-    def _problems(self, entries: Sequence[Entry]) -> Iterator[str]:
-        for entry in entries:
-            place = self._place(entry.name)
-            try:
-                problem = place if isinstance(place, str) else _refusal(entry, self._state(place))
-            except SinkError as error:
-                problem = str(error)
-            if problem:
-                yield problem
+    def _problem(self, entry: Entry) -> str | None:
+        place = self._place(entry.name)
+        return place if isinstance(place, str) else _refusal(entry, self._state(place))
 
     def _state(self, place: _Place) -> _State:
         return self._states(place.path, [place.field])[place.field]
@@ -311,7 +304,7 @@ def build(options: Mapping[str, object]) -> VaultSink:
     """
     clock = cast("Clock", options["clock"])
     session = sessions.VaultSession(
-        http=StoreHttp(str(options["address"]), clock=clock, tls=_tls(options.get("ca_file"))),
+        http=store_client(str(options["address"]), clock=clock, tls=_tls(options.get("ca_file"))),
         clock=clock,
         namespace=cast("str | None", options.get("namespace")),
         token=cast("Secret | None", options.get("token")),

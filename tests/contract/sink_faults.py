@@ -19,6 +19,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from reconciler.app.preflight import refusal
 from reconciler.core.model import Receipt
 from reconciler.core.secret import Secret
 from reconciler.ports.sink import Entry
@@ -155,6 +156,13 @@ def opened(kind: str, text: str, name: str) -> str:
     if kind == "age":
         return open_age(text).decode()
     return open_sops(text)[name] if kind == "sops" else text
+
+
+def make_ready(sink: Sink, entries: list[Entry]) -> None:
+    """Ask a sink what a run asks it before the first key is minted."""
+    error = refusal(sink, entries, reserve=True)
+    if error is not None:
+        raise error
 
 
 def main(kind: str, pristine: Path, scratch: Path) -> None:

@@ -18,7 +18,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reconciler.core.secret import Secret
-from reconciler.errors import CredentialsError, SinkError, SinkRefusedError, SinkUnverifiedError
+from reconciler.errors import (
+    CredentialsError,
+    SinkError,
+    SinkOvertakenError,
+    SinkRefusedError,
+    SinkUnverifiedError,
+)
 from reconciler.sinks.memory import Kind, MemorySink, MemoryStore, Step
 from tests.contract.cloud_stores import CLOUD_KINDS, cloud_store
 from tests.contract.leaks import leaked, shown
@@ -31,6 +37,7 @@ from tests.contract.sink_faults import (
     OLD,
     at_call,
     build,
+    make_ready,
     no_space,
     opened,
     receipt,
@@ -197,7 +204,7 @@ class TestEveryStore:
 
     def test_preflight_passes_and_writes_no_entry(self, store: Store) -> None:
         """A writable entry is accepted, and nothing is stored by asking."""
-        store.sink().preflight([ENTRY])
+        make_ready(store.sink(), [ENTRY])
 
         assert store.value() is None
         assert list(store.directory.rglob("*.tmp")) == []
@@ -207,7 +214,7 @@ class TestEveryStore:
         store.deny()
 
         with pytest.raises((SinkRefusedError, CredentialsError)):
-            store.sink().preflight([ENTRY])
+            make_ready(store.sink(), [ENTRY])
 
     def test_a_delivered_secret_is_what_readers_find(self, store: Store) -> None:
         """The consumer of the store reads exactly the secret."""
@@ -267,12 +274,36 @@ class TestEveryStore:
             store.sink().put(other, Secret(NEW), receipt(2, origin=other.origin))
         assert store.value() == OLD
 
+    def test_a_put_yields_to_a_run_that_was_faster(self, store: Store) -> None:
+        """An entry that got another id of the same key since it was looked at keeps its secret."""
+        if not store.shows_receipts:
+            return
+        deliver(store)
+        mine = replace(ENTRY, seen=frozenset({"id-2"}))
+
+        with pytest.raises(SinkOvertakenError) as caught:
+            store.sink().put(mine, Secret(NEW), receipt(2))
+
+        assert caught.value.remote_id == "id-1"
+        assert store.value() == OLD
+        assert store.sink().stat([NAME]) == {NAME: receipt()}
+
+    def test_a_put_replaces_what_the_run_has_seen(self, store: Store) -> None:
+        """The predecessor that a plan knew of, and the run's own first try, are overwritten."""
+        deliver(store)
+        mine = replace(ENTRY, seen=frozenset({"id-1", "id-2"}))
+
+        for _ in range(2):
+            store.sink().put(mine, Secret(NEW), receipt(2))
+
+        assert store.value() == NEW
+
     def test_takeover_overwrites(self, store: Store) -> None:
         """Declared takeover is what it takes to write over the entry of somebody else."""
         store.plant("somebody-elses")
         entry = replace(ENTRY, takeover=True)
 
-        store.sink().preflight([entry])
+        make_ready(store.sink(), [entry])
         store.sink().put(entry, Secret(OLD), receipt())
         store.sink().verify(entry, Secret(OLD), receipt())
 

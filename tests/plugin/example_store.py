@@ -76,16 +76,17 @@ class VaultSink:
     def preflight(self, entries: Sequence[Entry]) -> None:
         """Refuse bad names and entries of others; the vault has no way to ask whether a write would pass."""
         tags = self._tags()
-        problems = [problem for entry in entries if (problem := _problem(entry, tags))]
+        problems = [problem for entry in entries if (problem := self._problem(entry, tags))]
         if problems:
             raise SinkRefusedError("\n".join(problems))
 
     def put(self, entry: Entry, secret: Secret, receipt: Receipt) -> None:
         """Set a new version with its tags, unless that is the one that is there."""
         tags = self._tags()
-        problem = _problem(entry, tags)
+        problem = self._problem(entry, tags)
         if problem:
             raise SinkRefusedError(problem)
+        entry.refuse_overtaken(_receipt(tags.get(entry.name, {})))
         wanted = _written(receipt, secret)
         too_long = [name for name, text in wanted.items() if len(text) > _LONGEST_TAG]
         if too_long:
@@ -98,11 +99,10 @@ class VaultSink:
     def verify(self, entry: Entry, secret: Secret, receipt: Receipt) -> None:
         """Read the current version again and compare value and tags."""
         try:
-            held = self._send("GET", f"/secrets/{entry.name}")
-        except SinkError as error:
+            holds = self._holds(entry.name, secret, _written(receipt, secret))
+        except (SinkError, CredentialsError) as error:
             raise SinkUnverifiedError(str(error)) from None
-        same = Secret(str(held.get("value"))).fingerprint() == secret.fingerprint()
-        if not same or held.get("tags") != _written(receipt, secret):
+        if not holds:
             msg = f"entry {entry.name} is not what was delivered; run again"
             raise SinkUnverifiedError(msg)
 
@@ -110,18 +110,52 @@ class VaultSink:
         """Close the connections."""
         self._client.close()
 
+    def _holds(self, name: str, secret: Secret, tags: Mapping[str, str]) -> bool:
+        """Tell whether the current version is this one; its value is in no frame that an error could show."""
+        held = self._send("GET", f"/secrets/{name}")
+        return held.get("tags") == tags and (
+            Secret(str(held.get("value"))).fingerprint() == secret.fingerprint()
+        )
+
     def _tags(self) -> dict[str, dict[str, str]]:
-        """Return the tags of every secret by name."""
+        """Return the tags of every secret's current version, by name."""
         return {
             str(item["id"]).rpartition("/")[2]: dict(item.get("tags") or {})
-            for page in self._pages()
+            for page in self._pages("/secrets")
             for item in page
         }
 
-    def _pages(self) -> Iterator[list[dict[str, Any]]]:
+    def _problem(self, entry: Entry, tags: Mapping[str, Mapping[str, str]]) -> str | None:
+        """Return why an entry must not be written, or None when it may be."""
+        if not _NAME.fullmatch(entry.name):
+            return f"entry {entry.name}: the vault takes letters, digits and `-`; give it another `name`"
+        if entry.name not in tags or entry.takeover:
+            return None
+        owner = _receipt(tags[entry.name]) or self._last_owner(entry.name)
+        if owner is None:
+            whose = "a value that this tool did not write"
+        elif (owner.address, owner.origin) == (entry.address, entry.origin):
+            return None
+        elif (owner.origin, owner.remote_id) in entry.rows:
+            return None  # the key has had another name since
+        else:
+            whose = f"the secret of {owner.address} at {owner.origin}"
+        return (
+            f"entry {entry.name}: it holds {whose}; "
+            "choose another name, or declare `takeover: true` to overwrite it"
+        )
+
+    def _last_owner(self, name: str) -> Receipt | None:
+        """Return the newest receipt among the versions: an edit by hand does not make an entry foreign."""
+        versions = [item for page in self._pages(f"/secrets/{name}/versions") for item in page]
+        versions.sort(key=lambda item: int(item["attributes"]["created"]), reverse=True)
+        receipts = [_receipt(item.get("tags") or {}) for item in versions]
+        return next((receipt for receipt in receipts if receipt), None)
+
+    def _pages(self, path: str) -> Iterator[list[dict[str, Any]]]:
         query: Mapping[str, str] = {}
         for _ in range(_MOST_PAGES):
-            page = self._send("GET", "/secrets", query=query)
+            page = self._send("GET", path, query=query)
             yield list(page.get("value") or [])
             following = httpx.URL(str(page.get("nextLink") or ""))
             # Only its query is used: a link must not lead the token to another host.
@@ -164,26 +198,6 @@ class VaultSink:
             failed = failed if answer.is_success or answer.is_server_error else SinkError
         msg = f"{method} {path}: {status}; repair the vault and run again"
         raise failed(msg) from None
-
-
-def _problem(entry: Entry, tags: Mapping[str, Mapping[str, str]]) -> str | None:
-    if not _NAME.fullmatch(entry.name):
-        return f"entry {entry.name}: the vault takes letters, digits and `-`; set another `name` in `deliver`"
-    held = tags.get(entry.name)
-    if held is None or entry.takeover:
-        return None
-    owner = _receipt(held)
-    if owner is None:
-        return (
-            f"entry {entry.name}: it holds a value that this tool did not write; "
-            "choose another name, or declare `takeover: true` to overwrite it"
-        )
-    if (owner.address, owner.origin) != (entry.address, entry.origin):
-        return (
-            f"entry {entry.name}: it holds the secret of {owner.address} at {owner.origin}; "
-            "choose another name, or declare `takeover: true` to overwrite it"
-        )
-    return None
 
 
 def _written(receipt: Receipt, secret: Secret) -> dict[str, str]:

@@ -74,14 +74,20 @@ class FakeVault:
         """Return the listing without values, in pages, or the current version of a secret."""
         path, query = urlsplit(target).path, parse_qs(urlsplit(target).query)
         if path == "/secrets":
-            start = int(query.get("$skiptoken", ["0"])[0])
-            names = sorted(self.versions)
-            found = [self._item(name, value=False) for name in names[start : start + PAGE]]
-            more = f"{self.url}/secrets?api-version=7.4&$skiptoken={start + PAGE}"
-            return 200, {"value": found, "nextLink": more if len(names) > start + PAGE else None}
-        name = path.removeprefix("/secrets/")
+            return self._page(path, query, [self._item(name, value=False) for name in sorted(self.versions)])
+        name = path.removeprefix("/secrets/").removesuffix("/versions")
         if name not in self.versions:
             return 404, {"error": {"code": "SecretNotFound"}}
+        if path.endswith("/versions"):
+            versions = [
+                {
+                    "id": f"{self.url}/secrets/{name}/{number}",
+                    "attributes": {"created": number},
+                    "tags": version.get("tags", {}),
+                }
+                for number, version in enumerate(self.versions[name])
+            ]
+            return self._page(path, query, versions)
         return 200, self._item(name, value=True)
 
     def write(self, target: str, body: dict[str, Any]) -> tuple[int, object]:
@@ -93,6 +99,16 @@ class FakeVault:
             return 400, {"error": {"code": "BadParameter"}}
         self.versions.setdefault(name, []).append(body)
         return (self.answers.pop(0), {}) if self.answers else (200, self._item(name, value=True))
+
+    def _page(
+        self, path: str, query: dict[str, list[str]], items: list[dict[str, Any]]
+    ) -> tuple[int, object]:
+        start = int(query.get("$skiptoken", ["0"])[0])
+        more = f"{self.url}{path}?api-version=7.4&$skiptoken={start + PAGE}"
+        return 200, {
+            "value": items[start : start + PAGE],
+            "nextLink": more if len(items) > start + PAGE else None,
+        }
 
     def _item(self, name: str, *, value: bool) -> dict[str, Any]:
         current = self.versions[name][-1]

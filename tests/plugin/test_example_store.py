@@ -117,6 +117,20 @@ def test_the_entry_of_another_key_is_refused(sink: VaultSink, other: Entry) -> N
         sink.preflight([other])
 
 
+def test_the_entry_of_a_key_that_was_renamed_is_its_own(sink: VaultSink, vault: FakeVault) -> None:
+    """The row tells it, whatever address the receipt names."""
+    deliver(sink)
+    held = receipt()
+    renamed = replace(
+        VAULT_ENTRY, address="reseller/renamed", rows=frozenset({(held.origin, held.remote_id)})
+    )
+
+    sink.preflight([renamed])
+    sink.put(renamed, Secret(NEW), receipt(2, address=renamed.address))
+
+    assert vault.versions[NAME][-1]["value"] == NEW
+
+
 def test_names_are_not_bent(sink: VaultSink) -> None:
     """An underscore is refused, as turning it into a dash could let two entries meet."""
     with pytest.raises(SinkRefusedError, match="letters, digits and `-`"):

@@ -260,6 +260,13 @@ def _shown(name: str, row: Row, *, secret: bool) -> dict[str, str]:
 def running() -> Iterator[GithubFake]:
     """Serve a new service for as long as the context is open."""
     fake = GithubFake()
+    with serving(fake.answer) as fake.url:
+        yield fake
+
+
+@contextmanager
+def serving(answer: Callable[[Request], Reply]) -> Iterator[str]:
+    """Serve answers over HTTP for as long as the context is open, and yield the address."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -268,7 +275,7 @@ def running() -> Iterator[GithubFake]:
         def _serve(self) -> None:
             parts = urlsplit(self.path)
             content = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-            reply = fake.answer(
+            reply = answer(
                 Request(
                     method=self.command,
                     path=unquote(parts.path),
@@ -297,9 +304,8 @@ def running() -> Iterator[GithubFake]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
-    fake.url = f"http://127.0.0.1:{server.server_address[1]}"
     try:
-        yield fake
+        yield f"http://127.0.0.1:{server.server_address[1]}"
     finally:
         server.shutdown()
         server.server_close()

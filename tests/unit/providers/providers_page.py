@@ -8,16 +8,21 @@ from __future__ import annotations
 import re
 import sys
 from dataclasses import fields
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from reconciler.core.fields import ENABLED, FIELDS, value_text
+from reconciler.core.fields import ENABLED, FIELDS, TOTAL_USD, value_text
+from reconciler.core.model import Listing
+from reconciler.core.plan import Action, Operation, Reason
+from reconciler.core.request_costs import CostSheet
 from reconciler.providers._newapi_dialects import DIALECTS, ListField, NewApiDialect
 from reconciler.providers.registry import PROVIDERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from reconciler.core.fields import Value
     from reconciler.core.model import Capabilities
 
 
@@ -38,6 +43,11 @@ def capability_table() -> str:
         [f"`{name}`", *(_field(can, name) for can in columns)]
         for name in FIELDS
         if any(name in can.fields for can in columns)
+    ]
+    rows += [
+        [f"`{name}`", *(_field(can, name) for can in columns)]
+        for can in columns
+        for name in (field.name for field in can.own)
     ]
     rows += [[title, *(tell(can) for can in columns)] for title, tell in _TRAITS.items()]
     return _table(["", *(f"`{name}`" for name in PROVIDERS)], rows)
@@ -63,6 +73,16 @@ def option_table() -> str:
     for entry in PROVIDERS.values():
         texts.update(entry.options)
     return _table(["option", "meaning"], [[f"`{name}`", text] for name, text in texts.items()])
+
+
+def own_table() -> str:
+    """Return what each field is for that only one provider has."""
+    rows = [
+        [f"`{field.name}`", field.kind.value, f"`{field.clear}`" if field.clear else "", field.about]
+        for entry in PROVIDERS.values()
+        for field in entry.capabilities.own
+    ]
+    return _table(["field", "value", "lifted by", "meaning"], rows)
 
 
 def dialect_table() -> str:
@@ -96,6 +116,22 @@ def _limits(can: Capabilities) -> str:
         "creates an hour": limits.creates_per_hour,
     }
     return ", ".join(f"{number} {unit}" for unit, number in told.items() if number is not None)
+
+
+def _price(*asked: tuple[Operation, Reason, dict[str, Value]]) -> Callable[[Capabilities], str]:
+    """Return the sentence that says what some actions cost on an account with few keys."""
+
+    def tell(can: Capabilities) -> str:
+        if not can.mintable:
+            return ""
+        prices = CostSheet(can=can, listing=Listing(keys=()), now=datetime(2026, 1, 1, tzinfo=UTC))
+        actions = [
+            Action(op=op, account="a", name="a", incarnation="a", remote_id=None, reason=reason, after=after)
+            for op, reason, after in asked
+        ]
+        return ", ".join(str(action.requests) for action in prices.priced(actions))
+
+    return tell
 
 
 def _yes(able: object) -> str:
@@ -139,13 +175,19 @@ _TRAITS: Final[Mapping[str, Callable[[Capabilities], str]]] = {
     "rename (`renamed_from`)": lambda can: _yes(can.renames),
     "longest name": lambda can: f"{can.name_limit} {can.name_unit}",
     "smallest step of an amount": lambda can: f"{value_text('limits.total_usd', can.money_quantum)} USD",
-    "requests": _limits,
+    "rate limits": _limits,
+    "requests of a birth": _price((Operation.CREATE, Reason.NEW, {TOTAL_USD: 1})),
+    "requests of a change, of on or off": _price(
+        (Operation.UPDATE, Reason.DRIFT, {TOTAL_USD: 1}),
+        (Operation.DISABLE, Reason.TURNED_OFF, {ENABLED: False}),
+    ),
 }
 
 TABLES: Final[Mapping[str, Callable[[], str]]] = {
     "addresses": address_table,
     "options": option_table,
     "capabilities": capability_table,
+    "own": own_table,
     "dialects": dialect_table,
 }
 

@@ -23,7 +23,7 @@ from reconciler.errors import (
     UsageError,
 )
 from reconciler.providers._answer import Dialect
-from reconciler.providers._http import ReadOnlyTransportError
+from reconciler.transport.transfer_errors import ReadOnlyTransportError
 from tests.clocks import START, FakeClock
 from tests.unit.providers.clients import FAST, TOKEN, client
 from tests.unit.providers.raw_server import RawServer, reset, respond, send, silence
@@ -362,6 +362,28 @@ class TestWaiting:
         read(respond(429, b"", headers), respond(200, YES), clock=clock)
         assert clock.slept == [seconds]
 
+    @pytest.mark.parametrize(
+        ("headers", "left"),
+        [
+            ({}, None),
+            ({"X-RateLimit-Remaining": "17"}, 17),
+            ({"RateLimit-Remaining": " 0 "}, 0),
+            ({"X-RateLimit-Remaining": "plenty", "RateLimit-Remaining": "3"}, 3),
+            ({"X-RateLimit-Remaining": "9" * 30}, None),
+        ],
+    )
+    def test_what_an_answer_says_is_left_is_kept(self, headers: dict[str, str], left: int | None) -> None:
+        """Where an answer tells it, and only as far as the last one did."""
+        first = respond(200, YES, {"X-RateLimit-Remaining": "99"})
+        with RawServer((first, respond(200, YES, headers))) as server:
+            http = client(server.url)
+            told = [http.budget_left]
+            for _ in range(2):
+                http.get("/keys")
+                told.append(http.budget_left)
+            http.close()
+        assert (told, http.sent) == ([None, 99, left], 2)
+
     def test_a_date_is_read_against_the_provider_s_clock(self) -> None:
         """A machine whose clock is a day off still waits 20 seconds."""
         clock = FakeClock(START + timedelta(days=1))
@@ -376,6 +398,12 @@ class TestWaiting:
         assert error.until == START + timedelta(hours=1)
         assert str(error).endswith("run again after 2026-11-20T13:00:00Z")
         assert len(server.requests) == 1
+
+    def test_a_wait_without_end_is_asked_about_again_within_a_day(self) -> None:
+        """No header keeps an account away for ever."""
+        error, _ = write_error(respond(429, b"", {"Retry-After": "9" * 40}))
+        assert isinstance(error, DeferredError)
+        assert error.until == START + timedelta(days=1)
 
     def test_many_waits_of_one_request_add_up(self) -> None:
         """A server that says 60 seconds again and again does not keep a request for ever."""
@@ -490,3 +518,13 @@ class TestFallback:
         http.write("POST", "/keys", b"{}", replay_key="other", creates=True)
         assert len(second.requests) == 1
         http.close()
+
+
+def test_a_failed_handshake_means_that_nothing_was_sent() -> None:
+    """A server that does not speak TLS sees neither method, path nor token."""
+    with RawServer((respond(),), greeting=b"no TLS here\r\n") as server:
+        http = client(f"https://127.0.0.1:{server.port}")
+        with pytest.raises(ProviderUnavailableError, match=r"TLS could not be agreed on; nothing was sent"):
+            http.write("POST", "/keys", b"{}", creates=True)
+        http.close()
+    assert server.requests == []

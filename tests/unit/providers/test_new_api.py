@@ -650,6 +650,22 @@ class TestReveal:
         assert self.asked[-1] == "POST /api/token/batch/keys"
         assert sent(self.requests[-1]) == {"ids": [42]}
 
+    def test_a_route_that_is_missing_is_asked_for_once(self) -> None:
+        """The next secret goes straight to the route that there is."""
+        missing = no("Invalid URL (POST /api/token/42/key)", 404)
+        other = row(id=43)
+        many = [yes({"keys": {number: KEY[:-1] + number[-1]}}) for number in ("42", "43")]
+        with RawServer((page(row(), other), missing, *many)) as server:
+            found = adapter(server.url)
+            for key in found.list_keys().keys:
+                found.reveal(key)
+            found.close()
+            assert [request.target for request in server.requests[1:]] == [
+                "/api/token/42/key",
+                "/api/token/batch/keys",
+                "/api/token/batch/keys",
+            ]
+
     def test_a_list_that_masks_saves_the_look_at_the_row(self) -> None:
         """Reveals are scarce, and so is everything else."""
         with RawServer((page(row()), yes({"key": KEY}))) as server:

@@ -140,9 +140,9 @@ def test_addresses_in_every_spelling(changes: dict[str, Any], ips: object) -> No
 
 
 def test_what_only_newer_servers_show() -> None:
-    """Automatic groups keep their order; null is none chosen."""
+    """Automatic groups keep their order; null is that of the server."""
     assert seen(row(auto_groups=["b", "a"])).spec["new-api.auto_groups"] == ("b", "a")
-    assert seen(row(auto_groups=None)).spec["new-api.auto_groups"] == ()
+    assert seen(row(auto_groups=None)).spec["new-api.auto_groups"] == "inherit"
     spec = seen(row(cross_group_retry="yes", group=...), ONE_API).spec
     assert spec.keys() & {"new-api.cross_group_retry", "one-api.cross_group_retry", "group"} == set()
 

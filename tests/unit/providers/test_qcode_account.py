@@ -10,7 +10,7 @@ import pytest
 from reconciler.providers._qcode_account import AccountFact, facts_of, usage_of
 
 if TYPE_CHECKING:
-    from reconciler.providers._json import Json
+    from reconciler.core.strict_json import Json
 
 
 def test_amounts_carry_their_unit() -> None:

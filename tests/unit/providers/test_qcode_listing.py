@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Mapping
 
-    from reconciler.providers._json import Json
+    from reconciler.core.strict_json import Json
     from reconciler.providers._qcode_listing import Rows
     from tests.unit.providers.raw_server import Received
 

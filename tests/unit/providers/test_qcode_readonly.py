@@ -12,6 +12,7 @@ import pytest
 from reconciler.core.identity import Incarnation
 from reconciler.core.model import MintRequest, ObservedKey
 from reconciler.core.secret import Secret
+from reconciler.core.strict_json import parse
 from reconciler.errors import (
     AnswerError,
     CredentialsError,
@@ -21,7 +22,6 @@ from reconciler.errors import (
     RequestRejectedError,
     UsageError,
 )
-from reconciler.providers._json import parse
 from reconciler.providers._qcode_readonly_rows import parse_usage, zone_of
 from reconciler.providers.qcode_readonly import CAPABILITIES, QCodeReadOnly, zone_in
 from reconciler.providers.registry import PROVIDERS, Connection

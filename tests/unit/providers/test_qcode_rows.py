@@ -12,7 +12,7 @@ from reconciler.errors import AnswerError
 from reconciler.providers._qcode_rows import parse_row
 
 if TYPE_CHECKING:
-    from reconciler.providers._json import Json
+    from reconciler.core.strict_json import Json
 
 PLAIN: dict[str, Json] = {
     "id": "k1",

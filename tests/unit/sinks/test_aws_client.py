@@ -123,3 +123,12 @@ def test_debug_logs_hold_no_secret(moto: Moto, caplog: pytest.LogCaptureFixture)
 
     assert leaked(caplog.text, VALUE) == []
     aws.close()
+
+
+def test_a_refusal_without_a_code_is_told_by_its_status(moto: Moto) -> None:
+    """A proxy, or an imitation of AWS, may say no in another language than the service's."""
+    who = moto.user(["ssm:*"])
+    options = {"region": "eu-central-1", "endpoint": moto.endpoint, **who}
+
+    with pytest.raises(CredentialsError, match="ListSecrets: HTTP 403; renew"):
+        service(options).call("list_secrets", {}, reads=True)

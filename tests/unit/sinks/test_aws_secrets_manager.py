@@ -14,7 +14,7 @@ from reconciler.ports.sink import Entry
 from reconciler.sinks import aws_secrets_manager
 from tests.clocks import FakeClock
 from tests.contract.leaks import leaked, shown
-from tests.contract.sink_faults import ENTRY, NAME, NEW, OLD, ORIGIN, receipt
+from tests.contract.sink_faults import ENTRY, NAME, NEW, OLD, ORIGIN, make_ready, receipt
 from tests.stores.aws import ELSEWHERE, REGION, between, tags
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def stages(client: Any, name: str = NAME) -> list[list[str]]:
 def deliver(sink: AwsSecretsManagerSink, entry: Entry, secret: str, generation: int = 1) -> None:
     """Do what a run does."""
     found = receipt(generation, address=entry.address)
-    sink.preflight([entry])
+    make_ready(sink, [entry])
     sink.put(entry, Secret(secret), found)
     sink.verify(entry, Secret(secret), found)
 
@@ -108,12 +108,28 @@ def deliver(sink: AwsSecretsManagerSink, entry: Entry, secret: str, generation: 
 class TestWholeSecrets:
     """An entry that is a secret."""
 
-    def test_the_preflight_reserves_the_name(self, sink: AwsSecretsManagerSink, client: Any) -> None:
-        """A new secret is made without a version, so that a denied create comes before the mint."""
+    def test_a_look_leaves_nothing_behind(self, sink: AwsSecretsManagerSink, client: Any) -> None:
+        """Who only asks, as `doctor` does, makes no secret."""
         sink.preflight([ENTRY])
+
+        assert client.list_secrets()["SecretList"] == []
+
+    def test_the_name_is_reserved_before_the_mint(self, sink: AwsSecretsManagerSink, client: Any) -> None:
+        """A new secret is made without a version, so that a denied create comes in time; once is enough."""
+        for _ in range(2):
+            sink.reserve([ENTRY])
 
         assert stages(client) == []
         assert tags(client.describe_secret(SecretId=NAME)) == {"reconciler": "in use"}
+
+    @pytest.mark.parametrize("name", ["", "a#", "a#b#c"])
+    def test_what_is_no_name_is_not_reserved(
+        self, sink: AwsSecretsManagerSink, client: Any, name: str
+    ) -> None:
+        """A sink that is asked out of order still refuses."""
+        with pytest.raises(SinkRefusedError):
+            sink.reserve([replace(ENTRY, name=name)])
+        assert client.list_secrets()["SecretList"] == []
 
     def test_a_rotation_keeps_the_previous_version(self, sink: AwsSecretsManagerSink, client: Any) -> None:
         """The old secret stays under AWSPREVIOUS, from where it can be moved back."""
@@ -318,7 +334,7 @@ class TestPermissions:
         sink = aws_secrets_manager.build(moto.options(FakeClock(), **moto.user(granted)))
 
         with pytest.raises(CredentialsError, match=missing):
-            sink.preflight([ENTRY])
+            make_ready(sink, [ENTRY])
         sink.close()
 
     def test_a_missing_put_is_found_on_a_secret_in_use(self, moto: Moto, sink: AwsSecretsManagerSink) -> None:
@@ -430,3 +446,74 @@ class TestFaults:
         assert not isinstance(caught.value, SinkUnverifiedError)
         assert clock.slept == [0.5, 1.0, 2.0, 4.0]
         sink.close()
+
+    @pytest.mark.parametrize("operation", ["DescribeSecret", "CreateSecret"])
+    def test_what_aws_refuses_is_told_by_its_code(
+        self, shaky: AwsSecretsManagerSink, faults: Faults, operation: str
+    ) -> None:
+        """Before anything is minted, with nothing of what AWS quotes."""
+        faults.planned[operation] = ["LimitExceededException"]
+
+        with pytest.raises(SinkRefusedError, match="LimitExceededException"):
+            make_ready(shaky, [ENTRY])
+
+    def test_an_arn_of_nothing_is_not_made(self, sink: AwsSecretsManagerSink) -> None:
+        """Only AWS gives out ARNs, so a name has to be declared, or the secret made by hand."""
+        arn = f"arn:aws:secretsmanager:{ELSEWHERE}:123456789012:secret:nothing-AbCdEf"
+
+        for ask in (sink.preflight, sink.reserve):
+            with pytest.raises(SinkRefusedError, match="make it first"):
+                ask([replace(ENTRY, name=arn)])
+
+    def test_a_key_of_your_own_encrypts_what_is_made(self, moto: Moto, faults: Faults) -> None:
+        """It is named when a secret is made, and AWS uses it from then on."""
+        sink = aws_secrets_manager.build(
+            moto.options(FakeClock(), endpoint=faults.endpoint, kms_key_id="alias/ours")
+        )
+        deliver(sink, ENTRY, OLD)
+        sink.close()
+
+        [made] = [body for body in faults.bodies if "KmsKeyId" in body]
+        assert json.loads(made)["KmsKeyId"] == "alias/ours"
+
+    def test_a_binary_secret_is_not_written_by_a_look(
+        self, shaky: AwsSecretsManagerSink, faults: Faults, client: Any
+    ) -> None:
+        """Its bytes are not shown to us as text, so they cannot be stored once more."""
+        client.create_secret(Name=NAME, SecretBinary=b"\x00\xff")
+
+        shaky.preflight([replace(ENTRY, takeover=True)])
+
+        assert "PutSecretValue" not in faults.seen
+
+    def test_a_value_that_arrives_broken_is_never_promoted(
+        self, sink: AwsSecretsManagerSink, client: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """What is stored is compared before consumers get it."""
+        deliver(sink, ENTRY, OLD)
+        monkeypatch.setattr(sink._api, "has", lambda *_: False)
+
+        with pytest.raises(SinkUnverifiedError, match="not what was sent"):
+            sink.put(ENTRY, Secret(NEW), receipt(2))
+        assert current(client) == OLD
+
+    def test_a_receipt_that_cannot_be_completed_is_told(
+        self, shaky: AwsSecretsManagerSink, faults: Faults
+    ) -> None:
+        """The value is there and its receipt is not, so the next run delivers again."""
+        faults.planned["TagResource"] = ["", "LimitExceededException"]
+
+        with pytest.raises(SinkUnverifiedError, match="LimitExceededException"):
+            shaky.put(ENTRY, Secret(OLD), receipt())
+        assert shaky.stat([NAME]) == {}
+
+    def test_a_secret_that_others_change_all_the_time_is_left_to_a_later_run(
+        self, sink: AwsSecretsManagerSink, client: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """After three races the consumers still have what they had."""
+        deliver(sink, ENTRY, OLD)
+        monkeypatch.setattr(sink._api, "promote", lambda *_: False)
+
+        with pytest.raises(SinkUnverifiedError, match="again and again"):
+            sink.put(ENTRY, Secret(NEW), receipt(2))
+        assert current(client) == OLD

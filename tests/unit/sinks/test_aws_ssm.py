@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from tests.contract.sink_faults import ENTRY, NAME, NEW, OLD, receipt
 from tests.stores.aws import between, tags
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from reconciler.ports.sink import Entry
     from reconciler.sinks.aws_ssm import AwsSsmSink
@@ -235,3 +236,39 @@ def test_somebody_else_who_was_faster_is_left_alone(shaky: AwsSsmSink, faults: F
 
     with pytest.raises(SinkRefusedError, match="at the same time"):
         shaky.put(ENTRY, Secret(NEW), receipt())
+
+
+@pytest.mark.parametrize("step", ["preflight", "put"])
+def test_what_aws_refuses_is_told_by_its_code(shaky: AwsSsmSink, faults: Faults, step: str) -> None:
+    """A full account is no missing permission, and nothing is stored in it."""
+    faults.planned["PutParameter"] = ["ParameterLimitExceeded"]
+
+    steps: dict[str, Callable[[], None]] = {
+        "preflight": lambda: shaky.preflight([ENTRY]),
+        "put": lambda: shaky.put(ENTRY, Secret(NEW), receipt()),
+    }
+
+    with pytest.raises(SinkError, match="ParameterLimitExceeded") as caught:
+        steps[step]()
+
+    assert not isinstance(caught.value, SinkUnverifiedError)
+    assert leaked(shown(caught.value), NEW) == []
+
+
+def test_a_value_that_arrives_broken_is_noticed(sink: AwsSsmSink, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is stored is compared, so a broken value is never in custody."""
+    monkeypatch.setattr(sink, "_holds", lambda *_: False)
+
+    with pytest.raises(SinkUnverifiedError, match="not what was sent"):
+        sink.put(ENTRY, Secret(NEW), receipt())
+    assert sink.stat([NAME]) == {}
+
+
+def test_a_key_of_your_own_encrypts_the_values(moto: Moto, faults: Faults) -> None:
+    """It is named in every request that stores one."""
+    sink = aws_ssm.build(moto.options(FakeClock(), endpoint=faults.endpoint, kms_key_id="alias/ours"))
+    sink.put(ENTRY, Secret(OLD), receipt())
+    sink.close()
+
+    [stored] = [body for body in faults.bodies if OLD in body]
+    assert json.loads(stored)["KeyId"] == "alias/ours"

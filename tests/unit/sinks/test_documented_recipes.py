@@ -1,57 +1,35 @@
-"""The page about sinks: its recipes work, and what it says about options is true."""
+"""The page about sinks: what it shows can be copied, and its recipes call the programs as they want it."""
 
 from __future__ import annotations
 
 import os
 import re
-import sys
+import subprocess
+from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from pydantic import TypeAdapter
 from ruamel.yaml import YAML
 
 from reconciler.core.secret import Secret
-from reconciler.errors import SinkUnverifiedError
-from reconciler.manifest.wire_settings import (
-    AgeFields,
-    DotenvFields,
-    ExecFields,
-    JsonFields,
-    SinkFields,
-    SopsFields,
-)
+from reconciler.errors import SinkRefusedError, SinkUnverifiedError
+from reconciler.manifest.wire_sinks import SinkFields
 from reconciler.sinks import exec_hook
 from reconciler.sinks._receipts import ReceiptsFile, Record
 from tests.contract.leaks import leaked
 from tests.contract.sink_faults import ENTRY, NAME, NEW, OLD, receipt
+from tests.stores.vendor_programs import LOGINS, install, stored
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+    from reconciler.sinks.exec_hook import ExecSink
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "sinks.md").read_text("utf-8")
 
-# Stands in for every program: stores what the real one would, shows it, and notes how it was called.
-STAND_IN = """#!/bin/sh
-set -eu
-echo "${0##*/} $*" >> "$HOME/calls"
-case "${0##*/} $1 ${2-}" in
-  "gh auth status" | "fly auth whoami" | "doppler me " | *" whoami ") wc -c >> "$HOME/input-of-checks" ;;
-  "pass show "* | "op read "* | "doppler secrets get" | "infisical secrets get") cat "$HOME/stored" ;;
-  "op item get") test -e "$HOME/item.json" ;;
-  "op item edit") test -e "$HOME/item.json" && cat > "$HOME/item.json" ;;
-  "op item create") test ! -e "$HOME/item.json" && cat > "$HOME/item.json" ;;
-  "fly secrets import" | "infisical secrets set") sed "s/^$ENTRY=//" > "$HOME/stored" ;;
-  *) cat > "$HOME/stored" ;;
-esac
-if [ -e "$HOME/item.json" ]; then jq --join-output '.fields[0].value' "$HOME/item.json" > "$HOME/stored"; fi
-"""
-# The tests do without jq, of which the stand-in needs one expression.
-JQ = """#!/bin/sh
-exec {python} -c 'import json, sys; print(json.load(open(sys.argv[1]))["fields"][0]["value"], end="")' "$3"
-"""
-OURS = (AgeFields, DotenvFields, ExecFields, JsonFields, SopsFields)
 RECIPES = {"doppler", "fly", "gh", "infisical", "op", "pass", "vercel", "wrangler"}
 
 
@@ -81,57 +59,104 @@ def test_what_the_page_shows_can_be_copied(name: str) -> None:
     shape.validate_python(settings_of_the_page()[name])
 
 
-@pytest.mark.parametrize("name", sorted(RECIPES))
-def test_a_recipe_stores_the_secret(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each recipe hands the secret over on standard input, again after a rotation, and shows it to nobody."""
-    recipe = dict(recipes()[name])
-    write(tmp_path / name, STAND_IN)
-    write(tmp_path / "jq", JQ.format(python=sys.executable))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tried:
+    """A recipe of the page and the stand-in that it calls.
+
+    Attributes:
+        home: of the stand-in.
+        sink: that the recipe describes.
+    """
+
+    home: Path
+    sink: ExecSink
+
+    def holds(self) -> str:
+        """Return the one value that the store has."""
+        [value] = stored(self.home).values()
+        return value
+
+
+@pytest.fixture
+def try_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Tried]:
+    """Return what makes a recipe runnable: every stand-in is on the path, and all are logged in."""
+    install(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("ENTRY", NAME)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
-    recipe.pop("timeout", None)
-    receipts = tmp_path / "receipts.json"
-    sink = exec_hook.build({**recipe, "receipts": receipts, "env": [*recipe.get("env", []), "ENTRY"]})
+    for variable in LOGINS.values():
+        monkeypatch.setenv(variable, f"token-of-{variable}")
 
-    sink.preflight([ENTRY])
+    def made(name: str) -> Tried:
+        recipe = {**recipes()[name], "receipts": tmp_path / "receipts.json", "timeout": timedelta(seconds=30)}
+        return Tried(home=tmp_path, sink=exec_hook.build(recipe))
+
+    return made
+
+
+@pytest.mark.parametrize("name", sorted(RECIPES))
+def test_a_recipe_stores_the_secret(name: str, try_out: Callable[[str], Tried]) -> None:
+    """Each recipe is called as the program's manual says, again after a rotation, and shows nothing."""
+    tried = try_out(name)
+
+    tried.sink.preflight([ENTRY])
     for generation, secret in enumerate([OLD, NEW], start=1):
-        sink.put(ENTRY, Secret(secret), receipt(generation))
-        sink.verify(ENTRY, Secret(secret), receipt(generation))
-        assert (tmp_path / "stored").read_text("utf-8") == secret
+        tried.sink.put(ENTRY, Secret(secret), receipt(generation))
+        tried.sink.verify(ENTRY, Secret(secret), receipt(generation))
+        assert tried.holds() == secret
 
-    calls = (tmp_path / "calls").read_text("utf-8")
-    # These two read the name on standard input too; the stand-in stores nothing else without it.
-    assert name in {"fly", "infisical"} or NAME in calls
-    assert leaked(calls, OLD, NEW) == []
-    checks = tmp_path / "input-of-checks"
-    assert not checks.exists() or checks.read_text("utf-8").split() == ["0"]
-    assert sink.stat([NAME]) == {NAME: receipt(2)}
+    [entry] = stored(tried.home)
+    assert entry.rpartition("/")[2] == NAME
+    assert leaked((tried.home / "calls").read_text("utf-8"), OLD, NEW) == []
+    assert tried.sink.stat([NAME]) == {NAME: receipt(2)}
 
 
 @pytest.mark.parametrize("name", sorted(name for name in RECIPES if "verify" in recipes()[name]))
-def test_a_recipe_that_reads_back_notices_another_value(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_recipe_that_reads_back_notices_another_value(name: str, try_out: Callable[[str], Tried]) -> None:
     """`verify` says yes to exactly the secret that was delivered."""
-    write(tmp_path / name, STAND_IN)
-    write(tmp_path / "jq", JQ.format(python=sys.executable))
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("ENTRY", NAME)
-    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
-    recipe = {**recipes()[name], "receipts": tmp_path / "receipts.json", "env": ["ENTRY"]}
-    recipe.pop("timeout", None)
-    sink = exec_hook.build(recipe)
-    sink.put(ENTRY, Secret(OLD), receipt())
+    tried = try_out(name)
+    tried.sink.put(ENTRY, Secret(OLD), receipt())
 
     with pytest.raises(SinkUnverifiedError):
-        sink.verify(ENTRY, Secret(NEW), receipt())
+        tried.sink.verify(ENTRY, Secret(NEW), receipt())
 
 
-def write(path: Path, text: str) -> None:
-    """Write a program."""
-    path.write_text(text, "utf-8")
-    path.chmod(0o755)
+@pytest.mark.parametrize("name", sorted(name for name in RECIPES if "check" in recipes()[name]))
+def test_a_recipe_notices_a_missing_login(
+    name: str, try_out: Callable[[str], Tried], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`check` refuses before anything is minted."""
+    monkeypatch.delenv(LOGINS[name])
+
+    with pytest.raises(SinkRefusedError, match="log in first"):
+        try_out(name).sink.preflight([ENTRY])
+
+
+@pytest.mark.parametrize("name", sorted(LOGINS))
+def test_the_login_of_a_recipe_is_passed_on(name: str) -> None:
+    """Programs see no variable that the recipe does not name."""
+    assert LOGINS[name] in recipes()[name]["env"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["gh", "secret", "set", "NAME", "--body-file", "x"], "unknown flag: --body-file"),
+        (["gh", "secret", "put", "NAME"], "unknown command"),
+        (["wrangler", "secret", "put", "NAME", "value"], "accepts 1 arguments"),
+        (["op", "item", "create", "-", "--template", "/dev/stdin"], "cannot use --template with piped input"),
+    ],
+)
+def test_a_stand_in_refuses_what_the_program_would(
+    tmp_path: Path, try_out: Callable[[str], Tried], arguments: list[str], said: str
+) -> None:
+    """A recipe with a flag that does not exist would not pass."""
+    del try_out
+    done = subprocess.run(
+        [tmp_path / arguments[0], *arguments[1:]], input="x", text=True, capture_output=True, check=False
+    )
+
+    assert done.returncode == 1
+    assert said in done.stderr
 
 
 def test_the_receipts_of_the_page_are_read(tmp_path: Path) -> None:
@@ -148,19 +173,3 @@ def test_the_receipts_of_the_page_are_read(tmp_path: Path) -> None:
 
     assert records == {"CLIENT_A_KEY": Record(delivered=delivered)}
     assert path.read_text("utf-8") == example
-
-
-@pytest.mark.parametrize(
-    "option", sorted({name for shape in OURS for name in shape.model_fields} | {"type", "template"})
-)
-def test_every_option_is_described(option: str) -> None:
-    """Whoever configures a sink finds each of its options in a table."""
-    assert re.search(rf"^\| `{option}` \|", PAGE, re.MULTILINE)
-
-
-@pytest.mark.parametrize(
-    "kind", [word for shape in OURS for word in get_args(shape.model_fields["type"].annotation)]
-)
-def test_every_type_has_a_row_of_guarantees(kind: str) -> None:
-    """And one that names the extra, where it needs one."""
-    assert re.search(rf"^\|[^|]*`{kind}`[^|]*\|(?:[^|]+\|){{7}}$", PAGE, re.MULTILINE)

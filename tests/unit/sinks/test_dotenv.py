@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -104,11 +105,31 @@ def test_a_name_that_is_set_twice_is_a_problem() -> None:
     assert document.holds("A")
     assert document.problem("A") == "entry A: lines 1, 5 all set it; keep one of them"
     assert document.problem("B") is None
+    assert parsed("A=1\nA=2\nA=3\n").problem("A") == "entry A: lines 1, 2, 3 all set it; keep one of them"
 
 
 def test_a_quote_that_is_not_closed_is_named_by_its_line() -> None:
     """It might swallow the lines after it, so nothing is guessed."""
     assert DotenvFormat().parse(Secret("B=1\nA='secret\nC=2\n")) == "line 2: a quote is not closed; close it"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"A=x{' ' * 1_000_000}y\n",
+        f"A='x'{' ' * 1_000_000}y\n",
+        f'A="{"x" * 1_000_000}"\n',
+        f"{' ' * 1_000_000}\n",
+        "\n" * 1_000_000,
+        "B='x' # note\n" * 100_000,
+    ],
+    ids=["blanks", "blanks-after-a-quote", "quoted", "only-blanks", "lines", "assignments"],
+)
+def test_a_large_file_does_not_hold_up_a_run(text: str) -> None:
+    """Whatever is in it, the time grows with its size and no faster."""
+    began = time.process_time()
+    parsed(text).holds("A")
+    assert time.process_time() - began < 2.0
 
 
 @pytest.mark.parametrize("name", ["", "1A", "A-B", "A B", "A\n", "Ä", "A=B"])

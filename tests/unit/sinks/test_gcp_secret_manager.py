@@ -21,7 +21,7 @@ from reconciler.sinks import gcp_secret_manager
 from reconciler.sinks.gcp_secret_manager import PERMISSIONS
 from tests.clocks import FakeClock
 from tests.contract.leaks import leaked, shown
-from tests.contract.sink_faults import ENTRY, NAME, NEW, OLD, receipt
+from tests.contract.sink_faults import ENTRY, NAME, NEW, OLD, make_ready, receipt
 from tests.stores.gcp import running
 
 if TYPE_CHECKING:
@@ -56,14 +56,22 @@ def sink(fake: GcpFake, clock: FakeClock) -> Iterator[GcpSecretManagerSink]:
 
 def deliver(sink: GcpSecretManagerSink, entry: Entry, secret: str, generation: int = 1) -> None:
     """Do what a run does."""
-    sink.preflight([entry])
+    make_ready(sink, [entry])
     sink.put(entry, Secret(secret), receipt(generation))
     sink.verify(entry, Secret(secret), receipt(generation))
 
 
-def test_the_preflight_reserves_the_name(sink: GcpSecretManagerSink, fake: GcpFake) -> None:
-    """A new secret is made without a version, as permissions are only told of what exists."""
+def test_a_look_leaves_nothing_behind(sink: GcpSecretManagerSink, fake: GcpFake) -> None:
+    """Who only asks, as `doctor` does, makes no secret."""
     sink.preflight([ENTRY])
+
+    assert fake.rows == {}
+
+
+def test_the_name_is_reserved_before_the_mint(sink: GcpSecretManagerSink, fake: GcpFake) -> None:
+    """A new secret is made without a version, as permissions are only told of what exists; once is enough."""
+    for _ in range(2):
+        sink.reserve([ENTRY])
 
     assert fake.rows[NAME].versions == []
     assert fake.rows[NAME].labels == {"managed-by": "reconciler"}
@@ -74,7 +82,7 @@ def test_locations_are_kept(fake: GcpFake, clock: FakeClock) -> None:
     """Where an organisation allows only some places, secrets are made there."""
     sink = gcp_secret_manager.build(fake.options(clock, locations=("europe-west3",)))
 
-    sink.preflight([ENTRY])
+    sink.reserve([ENTRY])
 
     replicas = fake.rows[NAME].replication["userManaged"]["replicas"]
     assert [replica["location"] for replica in replicas] == ["europe-west3"]
@@ -94,7 +102,7 @@ def test_each_secret_is_one_version(sink: GcpSecretManagerSink, fake: GcpFake) -
 
 def test_other_annotations_stay(sink: GcpSecretManagerSink, fake: GcpFake) -> None:
     """What others noted on the secret is not lost."""
-    sink.preflight([ENTRY])
+    sink.reserve([ENTRY])
     fake.rows[NAME].annotations["owner"] = "billing"
 
     deliver(sink, ENTRY, OLD)
@@ -119,9 +127,21 @@ def test_a_missing_permission_comes_before_the_mint(fake: GcpFake, clock: FakeCl
     sink = gcp_secret_manager.build(fake.options(clock))
 
     with pytest.raises(CredentialsError, match=r"grant"):
-        sink.preflight([ENTRY])
+        make_ready(sink, [ENTRY])
     assert fake.value(NAME) is None
     sink.close()
+
+
+@pytest.mark.parametrize("permission", sorted(set(PERMISSIONS) - {"secretmanager.secrets.get"}))
+def test_a_missing_permission_on_a_secret_in_use_is_seen_by_a_look(
+    sink: GcpSecretManagerSink, fake: GcpFake, permission: str
+) -> None:
+    """What is there already can be asked about without making anything."""
+    deliver(sink, ENTRY, OLD)
+    fake.granted.discard(permission)
+
+    with pytest.raises(CredentialsError, match=r"grant"):
+        sink.preflight([ENTRY])
 
 
 def test_a_missing_create_comes_before_the_mint(sink: GcpSecretManagerSink, fake: GcpFake) -> None:
@@ -129,7 +149,7 @@ def test_a_missing_create_comes_before_the_mint(sink: GcpSecretManagerSink, fake
     fake.granted.discard("secretmanager.secrets.create")
 
     with pytest.raises(CredentialsError, match="create_secret"):
-        sink.preflight([ENTRY])
+        make_ready(sink, [ENTRY])
 
 
 def test_a_writer_need_not_read(sink: GcpSecretManagerSink, fake: GcpFake) -> None:
@@ -156,7 +176,7 @@ def test_a_change_at_the_same_time_stops_before_the_value(
     sink: GcpSecretManagerSink, fake: GcpFake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The annotations are changed under their etag, so nobody's change is lost."""
-    sink.preflight([ENTRY])
+    sink.reserve([ENTRY])
     state = sink._state
 
     def changed_after(name: str) -> object:
@@ -247,8 +267,9 @@ def test_a_damaged_receipt_is_an_error(sink: GcpSecretManagerSink, fake: GcpFake
 @pytest.mark.parametrize("name", ["a/b", "a.b", "a#F", "a" * 256])
 def test_a_name_that_cannot_be_is_refused(sink: GcpSecretManagerSink, name: str) -> None:
     """Google's names have neither dots nor slashes, and versions have no fields."""
-    with pytest.raises(SinkRefusedError, match="rename"):
-        sink.preflight([replace(ENTRY, name=name)])
+    for ask in (sink.preflight, sink.reserve):
+        with pytest.raises(SinkRefusedError, match="rename"):
+            ask([replace(ENTRY, name=name)])
     with pytest.raises(SinkError, match="rename"):
         sink.put(replace(ENTRY, name=name), Secret(OLD), receipt())
     assert sink.stat([name]) == {}
@@ -304,3 +325,88 @@ def test_debug_logs_hold_no_secret(
 
     assert leaked(caplog.text, NEW) == []
     sink.close()
+
+
+@pytest.mark.parametrize("operation", ["get", "version"])
+def test_what_google_refuses_is_told_by_its_status(
+    sink: GcpSecretManagerSink, fake: GcpFake, operation: str
+) -> None:
+    """Only "not found" means that there is nothing."""
+    deliver(sink, ENTRY, OLD)
+    fake.failing[operation] = [400]
+
+    with pytest.raises(SinkError, match="HTTP 400"):
+        sink.stat([NAME])
+
+
+def test_a_receipt_that_may_be_noted_is_no_unknown_custody(sink: GcpSecretManagerSink, fake: GcpFake) -> None:
+    """The outcome of the note is unknown, and there is no value in it yet."""
+    fake.failing["patch"] = [503] * 20
+
+    with pytest.raises(SinkError, match="HTTP 503") as caught:
+        sink.put(ENTRY, Secret(NEW), receipt())
+
+    assert not isinstance(caught.value, SinkUnverifiedError)
+    assert fake.value(NAME) is None
+
+
+def test_a_change_by_others_after_a_lost_note_is_kept(
+    sink: GcpSecretManagerSink, fake: GcpFake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An etag that is old because of somebody else is not taken for our own first try."""
+    sink.reserve([ENTRY])
+    state, looks = sink._state, []
+
+    def changed_before_the_second(name: str) -> object:
+        looks.append(name)
+        if len(looks) == 2:
+            fake.rows[name].annotations["owner"] = "billing"
+        return state(name)
+
+    monkeypatch.setattr(sink, "_state", changed_before_the_second)
+    fake.lost.append("patch")
+
+    with pytest.raises(SinkError):
+        sink.put(ENTRY, Secret(NEW), receipt())
+    assert (fake.value(NAME), fake.rows[NAME].annotations["owner"]) == (None, "billing")
+
+
+def test_a_version_that_is_not_what_was_sent_is_noticed(
+    sink: GcpSecretManagerSink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is read back before the receipt is completed."""
+    monkeypatch.setattr(sink, "_holds", lambda *_: False)
+
+    with pytest.raises(SinkUnverifiedError, match="not what was sent"):
+        sink.put(ENTRY, Secret(NEW), receipt())
+    assert sink.stat([NAME]) == {}
+
+
+def test_a_secret_that_disappears_is_no_custody(
+    sink: GcpSecretManagerSink, fake: GcpFake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody deletes it between the value and its receipt."""
+    sink.reserve([ENTRY])
+    state, looks = sink._state, []
+
+    def gone_at_the_second(name: str) -> object:
+        looks.append(name)
+        if len(looks) == 2:
+            fake.rows.clear()
+        return state(name)
+
+    monkeypatch.setattr(sink, "_state", gone_at_the_second)
+    with pytest.raises(SinkUnverifiedError, match="gone"):
+        sink.put(ENTRY, Secret(NEW), receipt())
+
+
+def test_an_interrupted_pause_ends_the_tries(
+    sink: GcpSecretManagerSink, fake: GcpFake, clock: FakeClock
+) -> None:
+    """A run that is told to stop does not go on trying."""
+    clock.interrupted = True
+    fake.failing["get"] = [503] * 20
+
+    with pytest.raises(SinkError, match="HTTP 503"):
+        sink.stat([NAME])
+    assert fake.calls["get"] == 1

@@ -19,7 +19,8 @@ from cryptography.x509.oid import NameOID
 from reconciler.core.secret import Secret
 from reconciler.errors import CredentialsError, SinkError
 from reconciler.sinks._kubernetes_access import explicit, from_kubeconfig, in_cluster
-from reconciler.sinks._store_http import Call, StoreHttp
+from reconciler.sinks._store_http import store_client
+from reconciler.transport.client import Call
 from tests.clocks import FakeClock
 from tests.contract.leaks import leaked
 from tests.stores.kubernetes import TOKEN, running
@@ -117,7 +118,7 @@ def fake(authority: Authority) -> Iterator[ApiServer]:
 
 def status(cluster: ClusterAccess) -> int:
     """Return how the server answers who comes this way; 404 is a yes to the login."""
-    http = StoreHttp(cluster.server, clock=FakeClock(), tls=cluster.tls)
+    http = store_client(cluster.server, clock=FakeClock(), tls=cluster.tls)
     try:
         return http.send(CALL, cluster.credentials()).status
     finally:
@@ -281,3 +282,28 @@ def test_a_missing_kubeconfig_is_told(tmp_path: Path) -> None:
     """So is one that is not there."""
     with pytest.raises(SinkError, match="cannot be read"):
         from_kubeconfig(tmp_path / "config")
+
+
+@pytest.mark.parametrize("content", [None, b"no certificate"], ids=["missing", "broken"])
+def test_an_authority_that_cannot_be_read_is_told(
+    tmp_path: Path, authority: Authority, content: bytes | None
+) -> None:
+    """Another authority is never trusted in its place."""
+    if content is not None:
+        (tmp_path / "ca.crt").write_bytes(content)
+    cluster = {"server": "https://127.0.0.1:6443", "certificate-authority": "ca.crt"}
+    assert authority.ca.is_file()
+
+    with pytest.raises(SinkError, match="certificate authority cannot be read"):
+        from_kubeconfig(written(tmp_path / "config", cluster, {"token": "t"}))
+
+
+def test_a_token_file_is_read_for_every_request(tmp_path: Path, authority: Authority) -> None:
+    """Tokens of pods and of logins are replaced while a program runs."""
+    (tmp_path / "token").write_text("first\n")
+    cluster = {"server": "https://127.0.0.1:6443", "certificate-authority": str(authority.ca)}
+    found = from_kubeconfig(written(tmp_path / "config", cluster, {"tokenFile": "token"}))
+
+    for token in ("first", "second"):
+        (tmp_path / "token").write_text(f"{token}\n")
+        assert found.credentials()["Authorization"].reveal() == f"Bearer {token}"

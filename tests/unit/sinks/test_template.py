@@ -14,7 +14,10 @@ from reconciler.sinks.memory import MemorySink, MemoryStore
 from tests.contract.sink_faults import ENTRY, NAME, NEW, OLD, receipt
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
+
+    from reconciler.ports.sink import Entry
 
 BEARER = "Bearer {key}"
 
@@ -74,6 +77,20 @@ def test_a_template_that_the_store_cannot_hold_is_refused_before_minting(tmp_pat
     quoted.put(ENTRY, Secret(NEW), receipt())
 
     assert path.read_text() == f"{NAME}='Bearer {NEW}'\n"
+
+
+def test_the_store_makes_its_entries() -> None:
+    """A store that shows a missing right only then is asked to; any other one has nothing to do."""
+    made: list[Entry] = []
+
+    class Reserving(MemorySink):
+        def reserve(self, entries: Sequence[Entry]) -> None:
+            made.extend(entries)
+
+    for inner in (Reserving(), MemorySink()):
+        TemplateSink(inner, BEARER).reserve([ENTRY])
+
+    assert made == [ENTRY]
 
 
 def test_closing_closes_the_store() -> None:

@@ -24,7 +24,9 @@ from reconciler.errors import (
 )
 from reconciler.ports.sink import Entry
 from reconciler.sinks import vault
-from reconciler.sinks._store_wire import StoreWire, TransferError
+from reconciler.sinks._vault_kv import _is_past
+from reconciler.transport.connections import Connections
+from reconciler.transport.transfer_errors import TransferError
 from tests.clocks import FakeClock
 from tests.contract.leaks import leaked, shown
 from tests.stores.openbao import FULL, READ_ONLY, ROOT_TOKEN, WRITE_ONLY
@@ -33,7 +35,7 @@ from tests.unit.providers.raw_server import RawServer, respond
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from reconciler.sinks._store_wire import WireAnswer, WireRequest
+    from reconciler.transport.connections import HttpAnswer, HttpRequest
     from tests.stores.openbao import OpenBao
     from tests.unit.providers.raw_server import Answer
 
@@ -359,10 +361,10 @@ class TestLostAnswers:
     def broken(self, monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
         """Lose the first answers to the requests that match; the requests are done all the same."""
         left: dict[str, int] = {}
-        real = StoreWire.exchange
+        real = Connections.exchange
 
-        def exchange(wire: StoreWire, request: WireRequest) -> WireAnswer:
-            answer = real(wire, request)
+        def exchange(connections: Connections, request: HttpRequest) -> HttpAnswer:
+            answer = real(connections, request)
             kind = f"{request.method} {request.url.split('/')[5]}"
             if left.get(kind, 0) > 0:
                 left[kind] -= 1
@@ -370,7 +372,7 @@ class TestLostAnswers:
                 raise TransferError(reason, sent=True)
             return answer
 
-        monkeypatch.setattr(StoreWire, "exchange", exchange)
+        monkeypatch.setattr(Connections, "exchange", exchange)
         return left
 
     @pytest.mark.parametrize("kind", ["POST data", "POST metadata", "PATCH metadata", "GET metadata"])
@@ -423,14 +425,14 @@ class TestLostAnswers:
     ) -> None:
         """Check-and-set refuses our value, and nothing of theirs is lost."""
         deliver(place)
-        real = StoreWire.exchange
+        real = Connections.exchange
 
-        def exchange(wire: StoreWire, request: WireRequest) -> WireAnswer:
+        def exchange(connections: Connections, request: HttpRequest) -> HttpAnswer:
             if request.method == "PATCH" and "/data/" in request.url:
                 place.server.ask("PATCH", f"{place.mount}/data/team/app", {"data": {"user": "bob"}})
-            return real(wire, request)
+            return real(connections, request)
 
-        monkeypatch.setattr(StoreWire, "exchange", exchange)
+        monkeypatch.setattr(Connections, "exchange", exchange)
         with pytest.raises(SinkError, match="at the same time") as caught:
             place.sink().put(ENTRY, Secret(NEW), receipt(2))
 
@@ -444,17 +446,17 @@ class TestLostAnswers:
         """Two runs that are not kept apart: the receipt never names what the other one wrote."""
         blind = place.policy(WRITE_ONLY)
         blind.sink().put(ENTRY, Secret(OLD), receipt())
-        real = StoreWire.exchange
+        real = Connections.exchange
         others: list[str] = []
 
-        def exchange(wire: StoreWire, request: WireRequest) -> WireAnswer:
-            answer = real(wire, request)
+        def exchange(connections: Connections, request: HttpRequest) -> HttpAnswer:
+            answer = real(connections, request)
             if request.method == "PATCH" and "/data/" in request.url and not others:
                 others.append(request.url)
                 blind.sink().put(ENTRY, Secret("sk-third-99"), receipt(3))
             return answer
 
-        monkeypatch.setattr(StoreWire, "exchange", exchange)
+        monkeypatch.setattr(Connections, "exchange", exchange)
         with pytest.raises(SinkUnverifiedError, match="at the same time"):
             blind.sink().put(ENTRY, Secret(NEW), receipt(2))
 
@@ -466,15 +468,15 @@ class TestLostAnswers:
     ) -> None:
         """Nothing is delivered then, and nothing of theirs is lost."""
         deliver(place)
-        real = StoreWire.exchange
+        real = Connections.exchange
 
-        def exchange(wire: StoreWire, request: WireRequest) -> WireAnswer:
+        def exchange(connections: Connections, request: HttpRequest) -> HttpAnswer:
             if request.method == "PATCH" and "/metadata/" in request.url:
                 labels = {"custom_metadata": {"owner": "bob"}}
                 place.server.ask("PATCH", f"{place.mount}/metadata/team/app", labels)
-            return real(wire, request)
+            return real(connections, request)
 
-        monkeypatch.setattr(StoreWire, "exchange", exchange)
+        monkeypatch.setattr(Connections, "exchange", exchange)
         with pytest.raises(SinkError, match="at the same time"):
             place.sink().put(ENTRY, Secret(NEW), receipt(2))
 
@@ -694,3 +696,19 @@ def test_closing_keeps_a_token_that_was_given(place: Place) -> None:
     sink.close()
 
     assert limited.sink().stat([NAME]) == {}
+
+
+class TestVanishing:
+    """A secret that is deleted between two looks at it."""
+
+    def test_what_is_gone_has_no_fields(self, place: Place) -> None:
+        """It is as if it had never been there."""
+        kv = place.sink()._kv
+
+        assert kv.fields("gone", ["value"]) == {}
+        assert list(kv.field_names("gone") or ()) == []
+
+    def test_a_time_that_cannot_be_read_is_a_deletion(self) -> None:
+        """A version that may be deleted is not in custody."""
+        assert _is_past({"deletion_time": "soon"}, NOW)
+        assert not _is_past({"deletion_time": ""}, NOW)

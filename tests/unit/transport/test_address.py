@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reconciler.errors import UsageError
-from reconciler.providers._origin import parse_base_url
+from reconciler.transport.address import parse_base_url
 
 
 @pytest.mark.parametrize(
@@ -17,13 +17,15 @@ from reconciler.providers._origin import parse_base_url
         ("http://127.0.0.1:8720", "http://127.0.0.1:8720", ""),
         ("http://[::1]:8720", "http://[::1]:8720", ""),
         ("http://localhost:80", "http://localhost", ""),
+        ("https://my_store.example", "https://my_store.example", ""),
         ("https://xn--bcher-kva.example", "https://xn--bcher-kva.example", ""),
     ],
 )
 def test_https_anywhere_and_http_to_this_machine(text: str, origin: str, prefix: str) -> None:
     """Good addresses are brought into one form."""
     base = parse_base_url(text)
-    assert (base.origin, base.prefix) == (origin, prefix)
+    assert (base.origin, base.prefix, str(base)) == (origin, prefix, origin + prefix)
+    assert base.secure == origin.startswith("https")
 
 
 @pytest.mark.parametrize(
@@ -54,6 +56,7 @@ def test_https_anywhere_and_http_to_this_machine(text: str, origin: str, prefix:
         "https://[::1",
         "https://",
         "https://-a.example",
+        "https://exam%20ple.com",
         "ftp://example.com",
         "file:///etc/passwd",
         "example.com",
@@ -66,3 +69,9 @@ def test_everything_else_is_refused_without_being_repeated(text: str) -> None:
         parse_base_url(text)
     assert "canary" not in str(caught.value)
     assert caught.value.__context__ is None or caught.value.__suppress_context__
+
+
+def test_the_error_names_what_it_is_about() -> None:
+    """A user finds the option to correct."""
+    with pytest.raises(UsageError, match=r"^the address of the store must be https://host"):
+        parse_base_url("http://store.example", called="the address of the store")

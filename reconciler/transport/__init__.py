@@ -1,0 +1,1 @@
+"""HTTP as every adapter needs it: allowed addresses, deadlines, size limits, closed bodies, plain errors."""
