@@ -7,6 +7,7 @@ ReconcilerError                      1
 ├── SafetyError                      5   a safety limit or a protection refuses the plan
 ├── DeferredError                    7   a rate limit or the deadline was reached; nothing is wrong
 ├── CredentialsError                 9   a provider or a sink refused the credentials
+├── AuditError                       1   the audit trail cannot be kept
 ├── ProviderError                    1   the provider could not do it
 │   ├── ProviderUnavailableError     1   nothing was sent, or a read did not succeed
 │   ├── RequestRejectedError         1   the provider answered no; nothing was executed
@@ -15,9 +16,12 @@ ReconcilerError                      1
 │   ├── OutcomeUnknownError          1   a write may or may not have been executed
 │   ├── SecretLostError              8   a key was minted and its secret did not arrive
 │   └── HostileAnswerError           1   the answer names a key or a secret that cannot be ours
-└── SinkError                        1   a sink could not do it
-    ├── SinkRefusedError             1   preflight: the entry cannot be written; nothing was minted
-    └── SinkUnverifiedError          8   what was written could not be confirmed
+├── SinkError                        1   a sink could not do it
+│   ├── SinkRefusedError             1   preflight: the entry cannot be written; nothing was minted
+│   │   └── SinkOvertakenError       1   another run delivered to the entry since it was looked at
+│   └── SinkUnverifiedError          8   what was written could not be confirmed
+└── GithubError                      1   GitHub could not show what it was asked to
+    └── GithubUnverifiedError        1   a comment, check or issue may or may not have been written
 """
 
 from __future__ import annotations
@@ -115,6 +119,10 @@ class CredentialsError(ReconcilerError):
     exit_code = ExitCode.CREDENTIALS
 
 
+class AuditError(ReconcilerError):
+    """Raised when a record could not be added to the audit trail, or the trail cannot be read."""
+
+
 class ProviderError(ReconcilerError):
     """Base of what a provider adapter raises."""
 
@@ -166,7 +174,28 @@ class SinkRefusedError(SinkError):
     """Raised by a preflight: this entry cannot or must not be written."""
 
 
+class SinkOvertakenError(SinkRefusedError):
+    """Raised by a put: another run delivered to the entry since it was looked at; nothing was written.
+
+    Args:
+        message: which entry.
+        remote_id: the key whose secret it holds now.
+    """
+
+    def __init__(self, message: str, *, remote_id: str) -> None:
+        super().__init__(message)
+        self.remote_id = remote_id
+
+
 class SinkUnverifiedError(SinkError):
     """Raised when a secret was handed over and the sink does not confirm it."""
 
     exit_code = ExitCode.CUSTODY
+
+
+class GithubError(ReconcilerError):
+    """Raised when GitHub did not take or give a comment, a check, an issue or a review."""
+
+
+class GithubUnverifiedError(GithubError):
+    """Raised when a comment, a check or an issue was sent and GitHub does not confirm it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from reconciler.app.outcomes import from_error, unverified
@@ -13,7 +13,14 @@ from reconciler.core.identity import Incarnation
 from reconciler.core.model import Receipt
 from reconciler.core.report import Outcome, Status
 from reconciler.core.resolution import is_unusable, overtaken
-from reconciler.errors import ReconcilerError, SecretLostError, SinkUnverifiedError, StalePlanError
+from reconciler.errors import (
+    ReconcilerError,
+    SecretLostError,
+    SinkError,
+    SinkOvertakenError,
+    SinkUnverifiedError,
+    StalePlanError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +30,9 @@ if TYPE_CHECKING:
     from reconciler.core.model import Delivery, DesiredKey, ObservedKey
     from reconciler.core.plan import Action
     from reconciler.core.resolution import Resolution
-    from reconciler.errors import SinkError
+    from reconciler.core.secret import Secret
+    from reconciler.ports.escrow import Escrow
+    from reconciler.ports.lease import Lease
     from reconciler.ports.sink import Sink
 
 
@@ -39,6 +48,9 @@ class Birth:
         mint: of its account.
         sinks: by name.
         receipts: what the entries held when the run began.
+        rows: origin and id of every row of the key.
+        escrow: for a secret that no sink takes.
+        lease: asked for before a create and before an activation.
         error: what ended the birth early, once it has run.
     """
 
@@ -47,6 +59,9 @@ class Birth:
     mint: Mint
     sinks: Mapping[str, Sink]
     receipts: Mapping[Delivery, Receipt]
+    rows: frozenset[tuple[str, str]]
+    escrow: Escrow | None = None
+    lease: Lease | None = None
     error: ReconcilerError | None = None
     _receipts: list[tuple[str, Receipt]] = field(default_factory=list)
     _written: bool = False
@@ -81,18 +96,27 @@ class Birth:
         )
         try:
             if found.current is None:
-                return self._deliver(incarnation, self.mint.mint(incarnation))
+                return self._deliver(incarnation, self._minted(incarnation))
             incarnation = found.current.incarnation
             return self._deliver(incarnation, self.mint.recover(incarnation, found.current.key))
         except SecretLostError as error:
             self._condemn(incarnation, error, found)
         incarnation = incarnation.next_attempt()
         try:
-            return self._deliver(incarnation, self.mint.mint(incarnation))
+            return self._deliver(incarnation, self._minted(incarnation))
         except SecretLostError as error:
             self._condemn(incarnation, error, None)
             msg = f"{error}; it is disabled, and the provider may not hand out secrets at all"
             raise SecretLostError(msg, key_id=error.key_id) from None
+
+    def _minted(self, incarnation: Incarnation) -> Held:
+        self._still_ours()
+        return self.mint.mint(incarnation)
+
+    def _still_ours(self) -> None:
+        """Make sure, as late as possible, that no other run may act by now."""
+        if self.lease is not None:
+            self.lease.check()
 
     def _condemn(self, incarnation: Incarnation, error: SecretLostError, found: Resolution | None) -> None:
         """Disable a row whose secret is lost, unless somebody might be using it."""
@@ -107,30 +131,42 @@ class Birth:
     def _deliver(self, incarnation: Incarnation, held: Held) -> ObservedKey:
         """Write the secret to every sink; the key is rolled back only while no sink has taken it."""
         self._id, self._warnings = held.key.id, held.warnings
-        self._still_free(held.key)
+        receipt = Receipt(
+            origin=self.mint.account.origin,
+            address=self.key.address,
+            remote_id=held.key.id,
+            generation=incarnation.generation,
+            attempt=incarnation.attempt,
+            delivered_at=self.mint.clock.now(),
+        )
+        self._still_free(held, receipt)
         for twin in held.twins:
             self.mint.condemn(twin)
         for delivery in self.key.deliver:
-            receipt = Receipt(
-                origin=self.mint.account.origin,
-                address=self.key.address,
-                remote_id=held.key.id,
-                generation=incarnation.generation,
-                attempt=incarnation.attempt,
-                delivered_at=self.mint.clock.now(),
-            )
-            entry = entry_of(delivery, self.key.address, receipt.origin)
+            handed = replace(receipt, delivered_at=self.mint.clock.now())
             try:
-                self.sinks[delivery.sink].put(entry, held.secret, receipt)
-                self._written = True
-                self.sinks[delivery.sink].verify(entry, held.secret, receipt)
+                self._put(delivery, held.secret, handed)
+            except SinkOvertakenError as error:
+                if self._written:
+                    raise self._undelivered(held, receipt, delivery, error) from None
+                raise self._yield_to(error.remote_id, held.key, delivery) from None
             except ReconcilerError as error:
                 self._written = self._written or isinstance(error, SinkUnverifiedError)
-                raise self._undelivered(held.key, delivery.sink, error) from None
-            self._receipts.append((f"{delivery.sink}/{delivery.name}", receipt))
+                raise self._undelivered(held, receipt, delivery, error) from None
+            self._receipts.append((f"{delivery.sink}/{delivery.name}", handed))
         return held.key
 
-    def _still_free(self, row: ObservedKey) -> None:
+    def _put(self, delivery: Delivery, secret: Secret, receipt: Receipt) -> None:
+        """Write one entry, provided that it still holds what it held when the run began."""
+        known = self.receipts.get(delivery)
+        seen = {receipt.remote_id, known.remote_id} if known else {receipt.remote_id}
+        entry = entry_of(delivery, self.key.address, receipt.origin, rows=self.rows)
+        entry = replace(entry, seen=frozenset(seen))
+        self.sinks[delivery.sink].put(entry, secret, receipt)
+        self._written = True
+        self.sinks[delivery.sink].verify(entry, secret, receipt)
+
+    def _still_free(self, held: Held, receipt: Receipt) -> None:
         """Make sure that no other run has delivered another key to one of the entries meanwhile.
 
         Raises:
@@ -140,39 +176,57 @@ class Birth:
             try:
                 now = self.sinks[delivery.sink].stat([delivery.name]).get(delivery.name)
             except ReconcilerError as error:
-                raise self._undelivered(row, delivery.sink, error) from None
+                raise self._undelivered(held, receipt, delivery, error) from None
             other = overtaken(self.receipts.get(delivery), now, self.key, self.mint.account.origin)
-            if other is not None and other != row.id:
-                self.mint.condemn(row)
-                if (self.action.after or {}).get(ENABLED) is not False:
-                    self.mint.pardon(other)
-                msg = (
-                    f"another run delivered {other} to {delivery.sink}/{delivery.name} meanwhile, "
-                    f"so {row.id} is disabled; plan again, and let one run finish before the next begins"
-                )
-                raise StalePlanError(msg)
+            if other is not None and other != held.key.id:
+                raise self._yield_to(other, held.key, delivery)
 
-    def _undelivered(self, row: ObservedKey, sink: str, error: ReconcilerError) -> SinkError:
-        """Return the custody error of a failed delivery; a key that no sink has taken is disabled first."""
+    def _yield_to(self, other: str, row: ObservedKey, delivery: Delivery) -> StalePlanError:
+        """Disable the row in hand, as another run has delivered its own, and return what to say."""
+        self.mint.condemn(row)
+        if (self.action.after or {}).get(ENABLED) is not False:
+            self.mint.pardon(other)
+        return StalePlanError(
+            f"another run delivered {other} to {delivery.sink}/{delivery.name} meanwhile, "
+            f"so {row.id} is disabled; plan again, and let one run finish before the next begins"
+        )
+
+    def _undelivered(
+        self, held: Held, receipt: Receipt, delivery: Delivery, error: ReconcilerError
+    ) -> SinkError:
+        """Return the custody error of a failed delivery, once what can be saved of it is."""
+        return SinkUnverifiedError(f"sink {delivery.sink}: {error}; {self._saved(held, receipt)}")
+
+    def _saved(self, held: Held, receipt: Receipt) -> str:
+        """Save a secret that a sink did not take, and say how; a key that nobody can have is disabled."""
+        row, lost = held.key, ""
+        if self.mint.account.capabilities.reveals:
+            return f"{row.id} stays as it is and its secret can be read again, mend the sink and run again"
+        if self.escrow is not None:
+            try:
+                name = self.escrow.seal(held.secret, receipt)
+            except SinkError as failure:
+                lost = f"escrow failed too: {failure}; "
+            else:
+                return (
+                    f"{row.id} stays at the floor and its secret is sealed as {name}, "
+                    f"mend the sink and run `reconciler recover {name} --identity FILE`"
+                )
         if self._written:
-            return SinkUnverifiedError(
-                f"sink {sink}: {error}; {row.id} stays at the floor because a sink may have its secret, "
-                "mend the sink and run again"
+            what = (
+                f"{row.id} stays at the floor because a sink may have its secret, mend the sink and run again"
             )
+            return lost + what
         try:
             self.mint.condemn(row)
         except ReconcilerError as failure:
-            return SinkUnverifiedError(
-                f"sink {sink}: {error}; {row.id} is still enabled at the floor ({failure}), run again"
-            )
-        return SinkUnverifiedError(
-            f"sink {sink}: {error}; {row.id} is disabled and nothing is lost but one create, "
-            "mend the sink and run again"
-        )
+            return f"{lost}{row.id} is still enabled at the floor ({failure}), run again"
+        return f"{lost}{row.id} is disabled and nothing is lost but one create, mend the sink and run again"
 
     def _activate(self, row: ObservedKey, wanted: Spec) -> Outcome:
         """Bring the key from the floor to its declared spec."""
         self._id = row.id
+        self._still_ours()
         settled = settle(self.mint.provider, self.mint.clock, row, wanted)
         return Outcome(
             action=self.action,

@@ -47,6 +47,23 @@ class DescribesAccount(Protocol):
         """Return what it says."""
 
 
+@runtime_checkable
+class DescribesServer(Protocol):
+    """A provider behind whose name stand different servers."""
+
+    def server_lines(self) -> Sequence[str]:
+        """Return what reading the list showed of the server, and how sure that is."""
+
+
+@runtime_checkable
+class TellsBudget(Protocol):
+    """A provider whose answers may tell how much of a rate limit is left."""
+
+    @property
+    def budget_left(self) -> int | None:
+        """Requests that the last answer said are left; None where it did not."""
+
+
 def failure(where: str, error: ReconcilerError) -> Finding:
     """Return the finding for an error; its text ends with the remedy already."""
     return fail(where, redact(str(error), limit=_LONGEST), error.exit_code)
@@ -75,10 +92,14 @@ def examine_account(
         yield warn(where, redact(text, limit=_LONGEST))
     if listing.creates_refused:
         yield warn(where, f"no key is minted: {listing.creates_refused}")
+    if isinstance(provider, DescribesServer):
+        for line in provider.server_lines():
+            yield note(where, redact(line, limit=_LONGEST))
     yield from _facts(provider, where)
     for line in capability_lines(account.capabilities):
         yield note(where, line)
-    yield note(where, f"rate limits: {_limits(limits)}")
+    left = provider.budget_left if isinstance(provider, TellsBudget) else None
+    yield note(where, f"rate limits: {_limits(limits, left)}")
 
 
 def examine_sink(name: str, sink: Sink, entries: list[Entry]) -> Iterator[Finding]:
@@ -142,14 +163,17 @@ def _facts(provider: Provider, where: str) -> Iterator[Finding]:
         yield note(where, redact(f"account: {', '.join(texts[:_MOST_FACTS])}", limit=_LONGEST))
 
 
-def _limits(limits: RateLimits) -> str:
+def _limits(limits: RateLimits, left: int | None) -> str:
     shown = {
         "requests a minute": limits.requests_per_minute,
         "requests a day": limits.requests_per_day,
         "creates an hour": limits.creates_per_hour,
     }
     known = _listed(f"{count} {what}" for what, count in shown.items() if count is not None)
-    return f"{known}; the provider does not tell how much of them is left" if known != "-" else "none known"
+    known = "none known" if known == "-" else known
+    if left is not None:
+        return f"{known}; the last answer said that {left} requests are left"
+    return f"{known}; the provider does not tell how much of them is left"
 
 
 def _listed(words: Iterable[str]) -> str:

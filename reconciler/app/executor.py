@@ -6,11 +6,12 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
+from reconciler.app.audit_log import AuditLog
 from reconciler.app.birth import Birth
 from reconciler.app.minting import Mint
 from reconciler.app.outcomes import from_error, unverified
 from reconciler.app.preflight import preflight
-from reconciler.app.row_writes import settle
+from reconciler.app.row_writes import rename, settle
 from reconciler.app.targets import Targets
 from reconciler.core.plan import MINTING, Operation
 from reconciler.core.plan_document import digest
@@ -29,9 +30,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from reconciler.app.control import RunControl
-    from reconciler.core.model import DesiredKey, DesiredState, ObservedKey, ObservedState
+    from reconciler.core.model import DesiredState, ObservedKey, ObservedState
     from reconciler.core.plan import Action, Plan
+    from reconciler.ports.audit import AuditTrail
     from reconciler.ports.clock import Clock
+    from reconciler.ports.escrow import Escrow
+    from reconciler.ports.lease import Lease
     from reconciler.ports.progress import Progress
     from reconciler.ports.provider import Provider
     from reconciler.ports.sink import Sink
@@ -52,6 +56,9 @@ class Executor:
         salt: of the idempotency keys.
         control: asked before each action whether to go on.
         progress: told what happens.
+        audit: told what happens, for later.
+        escrow: for secrets that no sink takes.
+        lease: held by this run; asked for before each action.
     """
 
     desired: DesiredState
@@ -62,19 +69,31 @@ class Executor:
     salt: bytes
     control: RunControl
     progress: Progress
+    audit: AuditTrail | None = None
+    escrow: Escrow | None = None
+    lease: Lease | None = None
+    _log: AuditLog = field(init=False)
     _done: Counter[str] = field(default_factory=Counter)
     _broken: dict[str, str] = field(default_factory=dict)
     _closed: dict[str, str] = field(default_factory=dict)
     _deferred: dict[str, DeferredError] = field(default_factory=dict)
 
     def run(self, plan: Plan) -> Report:
-        """Apply every action of the plan that still fits, in order, and report on each."""
+        """Apply every action of the plan that still fits, in order, and report on each.
+
+        Raises:
+            AuditError: when the audit trail cannot be kept; nothing was done.
+        """
         started = self.clock.now()
+        self._log = AuditLog(trail=self.audit, clock=self.clock, digest=digest(plan))
+        self._log.began(plan)
         targets = Targets(desired=self.desired, live=self.live, plan=plan)
         met = [(action, targets.of(action)) for action in plan.actions]
         births = [action for action, target in met if isinstance(target, Resolution)]
-        origins = {label: account.origin for label, account in self.desired.accounts.items()}
-        refused = preflight(self.sinks, births, origins)
+        rows = {action.address: targets.rows_of(action) for action in births}
+        refused = preflight(
+            self.desired, births, rows, sinks=self.sinks, escrow=self.escrow, lease=self.lease
+        )
         outcomes = []
         for action, target in met:
             if isinstance(target, Outcome):
@@ -82,28 +101,30 @@ class Executor:
             elif (not_now := self._not_now(action, refused.get(action.address))) is not None:
                 outcome = not_now
             else:
-                outcome = self._one(plan, action, target, targets.keys)
+                outcome = self._one(plan, action, target, targets)
+            outcome = self._log.ended(outcome)
             self._remember(outcome)
             self.progress.finished(outcome)
             outcomes.append(outcome)
         return Report(
-            digest=digest(plan),
+            digest=self._log.digest,
             outcomes=tuple(outcomes),
             started_at=started,
             finished_at=self.clock.now(),
             interrupted=self.control.interrupted,
         )
 
-    def _one(
-        self, plan: Plan, action: Action, target: Resolution | ObservedKey, keys: Mapping[str, DesiredKey]
-    ) -> Outcome:
+    def _one(self, plan: Plan, action: Action, target: Resolution | ObservedKey, targets: Targets) -> Outcome:
         """Do one action, and keep what its failure says about the others."""
         try:
             self._gate(plan, action, target)
+            if self.lease is not None:
+                self.lease.check()
+            self._log.started(action)
             self.progress.started(action)
             if isinstance(target, Resolution):
-                return self._give_birth(action, target, keys[action.address])
-            return self._write(action, target)
+                return self._give_birth(action, target, targets)
+            return self._write(action, target, targets.name_of(action))
         except ReconcilerError as error:
             self._learn(action, error)
             return from_error(action, error)
@@ -115,6 +136,8 @@ class Executor:
         if self.control.expired:
             late = DeferredError("the deadline was reached before its turn; run again")
             return from_error(action, late)
+        if self._log.failure is not None:
+            return from_error(action, self._log.failure)
         if reason := self._broken.get(action.address) or self._closed.get(action.account):
             return _not_attempted(action, reason)
         if action.op not in MINTING:
@@ -133,7 +156,7 @@ class Executor:
                 raise SafetyError(text)
             self._done[kind] += 1
 
-    def _give_birth(self, action: Action, found: Resolution, key: DesiredKey) -> Outcome:
+    def _give_birth(self, action: Action, found: Resolution, targets: Targets) -> Outcome:
         listed = self.live.listings[action.account].keys
         mint = Mint(
             account=self.desired.accounts[action.account],
@@ -142,16 +165,28 @@ class Executor:
             salt=self.salt,
             known_ids=frozenset(row.id for row in listed),
         )
-        birth = Birth(action=action, key=key, mint=mint, sinks=self.sinks, receipts=self.live.receipts)
+        birth = Birth(
+            action=action,
+            key=targets.keys[action.address],
+            mint=mint,
+            sinks=self.sinks,
+            receipts=self.live.receipts,
+            rows=targets.rows_of(action),
+            escrow=self.escrow,
+            lease=self.lease,
+        )
         outcome = birth.run(found)
         if birth.error is not None:
             self._learn(action, birth.error)
         return outcome
 
-    def _write(self, action: Action, row: ObservedKey) -> Outcome:
+    def _write(self, action: Action, row: ObservedKey, name: str) -> Outcome:
         provider = self.providers[action.account]
         if action.op is Operation.DELETE:
             provider.delete_key(row)
+            return Outcome(action=action, status=Status.DONE, remote_id=row.id)
+        if action.op is Operation.ADOPT:
+            rename(provider, self.clock, row, name)
             return Outcome(action=action, status=Status.DONE, remote_id=row.id)
         settled = settle(provider, self.clock, row, action.after or {})
         return Outcome(

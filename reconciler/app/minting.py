@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -12,6 +13,7 @@ from reconciler.core.model import Minted, MintRequest, ObservedKey
 from reconciler.core.resolution import elect, is_unborn, is_unusable
 from reconciler.errors import (
     HostileAnswerError,
+    KeyNotFoundError,
     OutcomeUnknownError,
     ReconcilerError,
     SecretLostError,
@@ -120,9 +122,19 @@ class Mint:
         raise SinkUnverifiedError(msg)
 
     def condemn(self, row: ObservedKey) -> None:
-        """Disable a row whose secret nobody can have, and read it back."""
+        """Disable a row whose secret nobody can have, and read it back.
+
+        Raises:
+            StalePlanError: when another run had its secret after all and has activated it; it lives on.
+        """
         self._condemned.add(row.id)
-        settle(self.provider, self.clock, row, {ENABLED: False})
+        current = settle(self.provider, self.clock, row, {ENABLED: False}).key
+        floor = self.account.capabilities.floor
+        # Either this read sees the other run's caps, or that run's read back sees the key off and mends it.
+        if floor and is_unborn(row, floor) and not is_unborn(current, floor):
+            settle(self.provider, self.clock, current, {ENABLED: True})
+            msg = f"another run delivered {row.id} meanwhile and uses it; plan again"
+            raise StalePlanError(msg)
 
     def pardon(self, key_id: str) -> None:
         """Enable a row again that was condemned here, and whose secret another run had after all."""
@@ -130,14 +142,27 @@ class Mint:
             settle(self.provider, self.clock, look(self.provider, self.clock, key_id), {ENABLED: True})
 
     def condemn_lost(self, incarnation: Incarnation, error: SecretLostError) -> None:
-        """Disable whatever a create left behind whose secret was lost."""
+        """Disable whatever a create left behind whose secret was lost.
+
+        Raises:
+            StalePlanError: when such a row is in use, so its secret was delivered and is not lost.
+        """
         name = remote_name(incarnation, self.account.namespace)
-        rows = [
-            row
+        rows = {
+            row.id: row
             for row in self.provider.list_keys().keys
-            if row.live and (row.id == error.key_id or (row.name == name and row.id not in self.known_ids))
-        ]
-        for row in rows:
+            if row.id == error.key_id or (row.name == name and row.id not in self.known_ids)
+        }
+        if error.key_id is not None and error.key_id not in rows:
+            # A list may lag behind, or leave out what is off.
+            with suppress(KeyNotFoundError):
+                rows[error.key_id] = look(self.provider, self.clock, error.key_id)
+        live = [row for row in rows.values() if row.live]
+        floor = self.account.capabilities.floor
+        if used := [row.id for row in live if floor and not is_unborn(row, floor)]:
+            msg = f"{used[0]} was minted by another run and is in use; plan again"
+            raise StalePlanError(msg)
+        for row in live:
             self.condemn(row)
 
     def _settle_unknown(self, request: MintRequest, error: OutcomeUnknownError) -> Minted:
@@ -171,15 +196,18 @@ class Mint:
             self.condemn(row)
             msg = f"the provider does not show {request.name} as the name of {row.id}, which is now disabled"
             raise HostileAnswerError(msg)
-        # The answer's secret belongs to the answer's row; another row's has to be asked for.
-        secret = minted.secret if row.id == minted.key_id or not others else None
+        # The answer's secret belongs to the answer's row, also when another run has disabled that one.
+        its_own = row.id == minted.key_id or (minted.key_id is None and not others)
+        secret = minted.secret if its_own else None
         if secret is None:
             if not self.account.capabilities.reveals:
                 msg = f"{row.id} was minted and its secret did not arrive"
                 raise SecretLostError(msg, key_id=row.id)
             secret = self.provider.reveal(row)
         floor = self.account.capabilities.floor
-        twins = tuple(other for other in others if is_unborn(other, floor) and is_unusable(other))
+        twins = tuple(
+            other for other in others if other.live and is_unborn(other, floor) and is_unusable(other)
+        )
         return Held(key=row, secret=secret, warnings=minted.warnings, twins=twins)
 
     def _elect(self, request: MintRequest, minted: Minted) -> tuple[ObservedKey, tuple[ObservedKey, ...]]:
@@ -202,7 +230,7 @@ class Mint:
             self.condemn(mine)
             msg = f"another run minted {winner.id} at the same moment, so {mine.id} is disabled; plan again"
             raise StalePlanError(msg)
-        return winner, tuple(row for row in rows.values() if row.id != winner.id and row.live)
+        return winner, tuple(row for row in rows.values() if row.id != winner.id)
 
     def _look(self, request: MintRequest, key_id: str) -> ObservedKey:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from reconciler.core.fields import ENABLED
+from reconciler.core.fields import ENABLED, Direction, direction
 from reconciler.errors import AnswerError, KeyNotFoundError, OutcomeUnknownError
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def settle(provider: Provider, clock: Clock, key: ObservedKey, wanted: Spec) -> 
     """Bring one row to some managed fields and read it back.
 
     What narrows comes first: a key that is to be off is switched off before its caps move, and one
-    that is to be on is switched on after.
+    that is to be on is switched on after, unless its caps only rise.
 
     Args:
         provider: of the row.
@@ -54,6 +54,27 @@ def settle(provider: Provider, clock: Clock, key: ObservedKey, wanted: Spec) -> 
     return Settled(key=current, unseen=tuple(sorted(wanted.keys() - current.spec.keys())))
 
 
+def rename(provider: Provider, clock: Clock, key: ObservedKey, name: str) -> None:
+    """Give one row another name and read it back.
+
+    Args:
+        provider: of the row.
+        clock: for the waits between reads.
+        key: the row as it was last seen.
+        name: its new remote name.
+
+    Raises:
+        AnswerError: when the name did not take.
+    """
+    _twice_if_unknown(lambda: provider.rename_key(key, name))
+    for seconds in READ_BACK_WAITS:
+        if look(provider, clock, key.id).name == name:
+            return
+        clock.sleep(seconds)
+    msg = f"the provider accepted the new name {name}, and it did not take; rename the key there"
+    raise AnswerError(msg)
+
+
 def look(provider: Provider, clock: Clock, key_id: str) -> ObservedKey:
     """Return one row, waiting a little for a provider whose reads lag behind its writes.
 
@@ -73,10 +94,23 @@ def _write(provider: Provider, key: ObservedKey, wanted: Spec) -> None:
     caps = {name: wanted[name] for name in off if name != ENABLED}
     if ENABLED in off and wanted[ENABLED] is False:
         _twice_if_unknown(lambda: provider.set_enabled(key, enabled=False))
+    on = ENABLED in off and wanted[ENABLED] is True
+    first = on and _only_widens(key, caps)
+    # Switched on with less than it will have, a key whose run dies here shows a drift and is finished.
+    if first:
+        _twice_if_unknown(lambda: provider.set_enabled(key, enabled=True))
     if caps:
         _twice_if_unknown(lambda: provider.update_key(key, caps))
-    if ENABLED in off and wanted[ENABLED] is True:
+    if on and not first:
         _twice_if_unknown(lambda: provider.set_enabled(key, enabled=True))
+
+
+def _only_widens(key: ObservedKey, caps: Spec) -> bool:
+    """Tell whether what a row allows now is shown, and is nowhere more than it will be."""
+    return all(
+        name in key.spec and direction(key.spec, {name: value}) is not Direction.NARROWS
+        for name, value in caps.items()
+    )
 
 
 def mismatches(key: ObservedKey, wanted: Spec, *, unseen: bool = False) -> list[str]:

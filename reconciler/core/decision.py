@@ -34,8 +34,13 @@ DO = Decision(verdict=Verdict.DO)
 ALREADY = Decision(verdict=Verdict.ALREADY)
 
 
-def decide(action: Action, row: ObservedKey | None) -> Decision:
+def decide(action: Action, row: ObservedKey | None, *, name: str | None = None) -> Decision:
     """Compare a reviewed action on an existing row with the row as it is now.
+
+    Args:
+        action: as reviewed.
+        row: as it is; None where it is gone.
+        name: the remote name that the row gets where the plan renames it.
 
     A field may stand at its reviewed value before or after: a run that was cut in the middle leaves
     such a mixture, and finishing it is what was reviewed. Any third value makes the action stale.
@@ -43,8 +48,10 @@ def decide(action: Action, row: ObservedKey | None) -> Decision:
     if row is None:
         return ALREADY if action.op is Operation.DELETE else stale("the key is no longer at the provider")
     # A row without a name is governed by its adopted id alone, so there is no name that could have moved.
-    if row.foreign or row.name not in (None, action.incarnation):
+    if row.foreign or row.name not in (None, action.incarnation, name):
         return stale("the row carries another name now")
+    if action.op is Operation.ADOPT:
+        return ALREADY if row.name == name else DO
     before = action.before or {}
     if action.op is Operation.DELETE:
         moved = sorted(name for name, value in before.items() if row.spec.get(name, value) != value)

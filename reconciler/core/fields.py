@@ -26,6 +26,7 @@ class Kind(StrEnum):
     COUNT = "count"
     INSTANT = "instant"
     NAMES = "names"
+    LIST = "list"
     TEXT = "text"
 
 
@@ -39,11 +40,21 @@ class Direction(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """One comparable field; `clear` is the word that means "no limit" for it."""
+    """One comparable field.
+
+    Attributes:
+        name: dotted where it stands in a block: `limits.…`, or `<provider>.…` for what only that one has.
+        kind: of its values; names are a set, and a list has an order.
+        clear: the word that means "no limit" for it.
+        about: what it is for, where a provider declares it.
+        needs: another field and the value that it must have for this one to mean anything.
+    """
 
     name: str
     kind: Kind
     clear: str | None = None
+    about: str = ""
+    needs: tuple[str, Value] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,12 +73,13 @@ ANY: Final = "any"
 
 ENABLED: Final = "enabled"
 TOTAL_USD: Final = "limits.total_usd"
+DAILY_USD: Final = "limits.daily_usd"
 
 FIELDS: Final[Mapping[str, Field]] = {
     field.name: field
     for field in (
         Field(name=ENABLED, kind=Kind.SWITCH),
-        Field(name="limits.daily_usd", kind=Kind.MONEY, clear=UNLIMITED),
+        Field(name=DAILY_USD, kind=Kind.MONEY, clear=UNLIMITED),
         Field(name="limits.weekly_usd", kind=Kind.MONEY, clear=UNLIMITED),
         Field(name="limits.monthly_usd", kind=Kind.MONEY, clear=UNLIMITED),
         Field(name=TOTAL_USD, kind=Kind.MONEY, clear=UNLIMITED),
@@ -100,14 +112,14 @@ def changed_fields(before: Spec, after: Spec) -> tuple[FieldChange, ...]:
     return tuple(
         FieldChange(name=name, before=before.get(name), after=after.get(name))
         for name in sorted({*before, *after})
-        if _changed(before.get(name), after.get(name))
+        if _changed(name, before.get(name), after.get(name))
     )
 
 
-def _changed(before: Value | None, after: Value | None) -> bool:
+def _changed(name: str, before: Value | None, after: Value | None) -> bool:
     if before == after and type(before) is type(after):
         return False
-    if not isinstance(before, tuple) or not isinstance(after, tuple):
+    if not isinstance(before, tuple) or not isinstance(after, tuple) or kind_of(name) is not Kind.NAMES:
         return True
     from deepdiff import DeepDiff  # noqa: PLC0415  # slow to import, and few plans change a set
 

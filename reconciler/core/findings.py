@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from reconciler.core.model import SourceMark
 from reconciler.errors import ExitCode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from reconciler.errors import Problem
 
 
 class Level(StrEnum):
@@ -27,15 +30,19 @@ class Finding:
 
     Attributes:
         level: how bad it is.
-        where: account, sink or setting.
+        where: account, sink, setting or place in a file.
         what: in words; of a problem, with the remedy at its end.
         code: what a failure ends the run with.
+        mark: the place, for a finding in a file; line 0 stands for the file as a whole.
+        rule: which check found it, for programs that group findings; empty where there are none.
     """
 
     level: Level
     where: str
     what: str
     code: ExitCode = ExitCode.OK
+    mark: SourceMark | None = None
+    rule: str = ""
 
 
 def ok(where: str, what: str) -> Finding:
@@ -56,6 +63,27 @@ def warn(where: str, what: str) -> Finding:
 def fail(where: str, what: str, code: ExitCode = ExitCode.ERROR) -> Finding:
     """Return a check that was not passed."""
     return Finding(level=Level.FAIL, where=where, what=what, code=code)
+
+
+def in_file(
+    problem: Problem, rule: str, level: Level = Level.FAIL, *, code: ExitCode = ExitCode.INVALID
+) -> Finding:
+    """Return something at a place in a settings or key file.
+
+    Args:
+        problem: the place and the words.
+        rule: which check found it.
+        level: how bad it is; a failure is one of the declarations.
+        code: what a failure ends the run with.
+    """
+    return Finding(
+        level=level,
+        where=str(problem).removesuffix(f": {problem.message}"),
+        what=problem.message,
+        code=code if level is Level.FAIL else ExitCode.OK,
+        mark=SourceMark(file=problem.file, line=problem.line, column=problem.column),
+        rule=rule,
+    )
 
 
 def exit_code(findings: Iterable[Finding]) -> ExitCode:

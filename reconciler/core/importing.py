@@ -30,6 +30,9 @@ class Rules(Protocol):
     def takes(self, name: str, value: Value) -> bool:
         """Tell whether a field can be declared with this canonical value."""
 
+    def misfits(self, spec: Spec) -> Collection[str]:
+        """Return the fields that cannot be declared beside the others."""
+
     def refusal(self, spec: Spec) -> str | None:
         """Return why a key with just these fields would be refused, or None."""
 
@@ -178,8 +181,8 @@ def _declarable(
     settable = capabilities.updatable | ({ENABLED} if capabilities.toggles else set())
     shown = {name: value for name, value in sorted(key.spec.items()) if name in settable}
     spec = {name: value for name, value in shown.items() if rules.takes(name, value)}
-    for name in _doubled(spec, capabilities.same_limit):
-        del spec[name]
+    for name in (*_doubled(spec, capabilities.same_limit), *rules.misfits(spec)):
+        spec.pop(name, None)
     # A limit that is declared in one unit is not left out in the other.
     said = capabilities.same_limit if spec.keys() & capabilities.same_limit else frozenset()
     left = {name for name, value in shown.items() if value not in _NOTHING} - spec.keys() - said

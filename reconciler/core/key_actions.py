@@ -2,35 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from reconciler.core.fields import ENABLED, Direction, differs, direction
 from reconciler.core.identity import Incarnation, remote_name
-from reconciler.core.model import DEFAULT_OVERLAP
-from reconciler.core.plan import Action, Operation, Reason
-from reconciler.core.resolution import holds_custody, resolve, vanished, wants_custody
+from reconciler.core.plan import MINTING, Action, Operation, Reason
+from reconciler.core.resolution import holds_custody, is_unborn, resolve, sealed_row, vanished, wants_custody
+from reconciler.core.succession import deletable, retirements
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from reconciler.core.fields import Spec, Value
     from reconciler.core.model import Delivery, DesiredAccount, DesiredKey, Listing, Receipt
     from reconciler.core.resolution import Resolution, Row
 
-REQUESTS: Final = {
-    # create, look, patch, look; a replay that is refused costs a disable and another birth
-    Operation.CREATE: 4,
-    Operation.ROTATE: 4,
-    Operation.DELIVER: 4,
-    Operation.UPDATE: 2,
-    Operation.ENABLE: 2,
-    Operation.DISABLE: 2,
-    Operation.RETIRE: 2,
-    Operation.DELETE: 2,
-    Operation.ADOPT: 2,
-    Operation.BLOCKED: 0,
-}
+NOTHING: Final[Mapping[tuple[str, str], str]] = MappingProxyType({})
+"""No secret in escrow."""
 
 MOST_ATTEMPTS: Final = 10
 """Mints of one generation whose secrets were lost, before a person has to look: no key can be unmade."""
@@ -42,7 +33,9 @@ def in_sync(
     key: DesiredKey, rows: Sequence[Row], account: DesiredAccount, receipts: Mapping[Delivery, Receipt]
 ) -> bool:
     """Tell quickly that a key needs nothing: one row of the declared generation, equal and in custody."""
-    if len(rows) != 1 or key.lifecycle.absent or key.lifecycle.adopt:
+    if len(rows) != 1 or key.owner_left:
+        return False
+    if key.lifecycle.absent or key.lifecycle.adopt or key.lifecycle.renamed_from:
         return False
     row = rows[0]
     return (
@@ -60,25 +53,32 @@ def actions_for_key(
     listing: Listing,
     receipts: Mapping[Delivery, Receipt],
     now: datetime,
+    escrowed: Mapping[tuple[str, str], str] = NOTHING,
 ) -> list[Action]:
     """Return the actions of one key, in no particular order."""
     if key.lifecycle.absent:
         return _remove(key, rows, account)
+    if key.owner_left:
+        return owner_left(key, rows, account)
     found = resolve(key, rows, origin=account.origin, floor=account.capabilities.floor, receipts=receipts)
+    if sealed := sealed_row(key, found, rows, account.origin, escrowed):
+        return _sealed(key, sealed, escrowed[account.origin, sealed.key.id])
     actions = [disable(key.account, row, Reason.LOST) for row in found.orphans]
     if key.spec.get(ENABLED) is False:
         # A key that is declared off is off in every generation, an overlap notwithstanding.
         actions += [_off(key, row, Operation.DISABLE, Reason.TURNED_OFF) for row in found.predecessors]
     if stop := _stop(key, found, rows):
         return actions + stop
+    actions += _renames(key, rows, account)
     if found.current is None:
-        actions.append(_mint(key, found, rows, account=account, listing=listing, receipts=receipts))
+        born = [_mint(key, found, rows, account=account, listing=listing, receipts=receipts)]
     elif not found.in_custody:
-        actions += _recover(key, found.current, account, found=found, listing=listing)
+        born = _recover(key, found.current, account, found=found, listing=listing)
     else:
-        actions += _settle(key, found.current)
-        actions += _retire(key, found, receipts, now)
-    return actions
+        actions += _revive(key, found.current, account) or _settle(key, found.current)
+        actions += _retire(key, found, rows, account=account, receipts=receipts, now=now)
+        return actions
+    return actions + born + _replaced_now(key, found, born)
 
 
 def disable(label: str, row: Row, reason: Reason, *, op: Operation = Operation.DISABLE) -> Action:
@@ -94,9 +94,29 @@ def disable(label: str, row: Row, reason: Reason, *, op: Operation = Operation.D
         reason=reason,
         before={ENABLED: row.key.live},
         after=None if op is Operation.DELETE else {ENABLED: False},
-        requests=REQUESTS[op],
         used_micro_usd=row.key.used_micro_usd,
     )
+
+
+def owner_left(key: DesiredKey, rows: Iterable[Row], account: DesiredAccount) -> list[Action]:
+    """Return what switches off every live row of a key whose owner left; nothing is minted or delivered."""
+    note = "the policy outweighs `enabled`; give it a listed owner to keep it on"
+    actions = [
+        replace(
+            disable(account.label, row, Reason.OWNER_LEFT),
+            note=note,
+            protected=key.lifecycle.protected,
+            mark=key.mark,
+        )
+        for row in rows
+        if row.key.live
+    ]
+    if account.capabilities.toggles:
+        return actions
+    note = f"{account.provider} switches no keys off; do it at the provider, or give it a listed owner"
+    return [
+        replace(action, op=Operation.BLOCKED, note=note, before=None, after=None) for action in actions
+    ]
 
 
 def _remove(key: DesiredKey, rows: Sequence[Row], account: DesiredAccount) -> list[Action]:
@@ -136,7 +156,7 @@ def _mint(
         return _blocked(key, None, Reason.NO_SINK, "declare `deliver`, or `adopt` the id of an existing key")
     if gone := vanished(key, rows, account.origin, receipts):
         # A list may leave out keys that are off, so this incarnation must not be minted a second time.
-        note = f"id {gone} is hidden, deleted or not listed yet; plan again, or raise `generation`"
+        note = _missing(gone, listing)
         return _blocked(key, None, Reason.VANISHED, note)
     if refused := _refused(account, listing):
         return _blocked(key, None, Reason.NO_MINTING, refused)
@@ -161,9 +181,16 @@ def _mint(
         after=key.spec,
         deliver=key.deliver,
         protected=key.lifecycle.protected,
-        requests=REQUESTS[op],
         mark=key.mark,
     )
+
+
+def _missing(key_id: str, listing: Listing) -> str:
+    """Return what is known of a key that a sink holds and that is not listed under its name."""
+    for row in listing.keys:
+        if row.id == key_id and not row.foreign:
+            return f"id {key_id} has another name, {row.name!r}; rename it back, or declare `adopt: {key_id}`"
+    return f"id {key_id} is hidden, deleted or not listed yet; plan again, or raise `generation`"
 
 
 def _refused(account: DesiredAccount, listing: Listing) -> str | None:
@@ -191,12 +218,30 @@ def _recover(
     return actions
 
 
+def _sealed(key: DesiredKey, row: Row, name: str) -> list[Action]:
+    """Return who has to recover a secret; minting anew would throw it away."""
+    note = f"run `reconciler recover {name} --identity FILE`, or remove that file to give the secret up"
+    actions = [_blocked(key, row, Reason.ESCROWED, note)]
+    return actions + _switch(key, row) if key.spec.get(ENABLED) is False else actions
+
+
 def _settle(key: DesiredKey, row: Row) -> list[Action]:
     """Return the updates of a key that is born and in custody."""
     actions = _updates(key, row)
     if ENABLED in key.spec and differs({ENABLED: key.spec[ENABLED]}, row.key.spec):
         actions += _switch(key, row)
     return actions
+
+
+def _revive(key: DesiredKey, row: Row, account: DesiredAccount) -> list[Action]:
+    """Return what switches a key on that one run condemned while another delivered its secret."""
+    if row.key.live or ENABLED in key.spec or not wants_custody(key):
+        return []
+    if not is_unborn(row.key, account.capabilities.floor):
+        return []
+    before = {**_managed(key, row), ENABLED: False}
+    after = {**key.spec, ENABLED: True}
+    return [_on_row(key, row, Operation.ENABLE, Reason.CUT_SHORT, before=before, after=after)]
 
 
 def _updates(key: DesiredKey, row: Row) -> list[Action]:
@@ -226,19 +271,49 @@ def _switch(key: DesiredKey, row: Row) -> list[Action]:
 
 
 def _retire(
-    key: DesiredKey, found: Resolution, receipts: Mapping[Delivery, Receipt], now: datetime
+    key: DesiredKey,
+    found: Resolution,
+    rows: Sequence[Row],
+    *,
+    account: DesiredAccount,
+    receipts: Mapping[Delivery, Receipt],
+    now: datetime,
 ) -> list[Action]:
-    """Return the retirement of predecessors, once the overlap since the last delivery is over."""
-    current = found.current
-    if not found.predecessors or current is None or not current.key.live or key.spec.get(ENABLED) is False:
+    """Return the retirement of predecessors whose overlap is over, and the deletion of those long retired."""
+    actions = [
+        _off(key, end.row, Operation.RETIRE, Reason.OVERLAP_OVER)
+        for end in retirements(key, found, receipts, now)
+        if end.due(now)
+    ]
+    if account.delete_retired and account.capabilities.deletes:
+        actions += [
+            _on_row(key, row, Operation.DELETE, Reason.GRACE_OVER, before={ENABLED: False})
+            for row in deletable(key, found, rows, receipts=receipts, now=now)
+        ]
+    return actions
+
+
+def _replaced_now(key: DesiredKey, found: Resolution, born: Sequence[Action]) -> list[Action]:
+    """Return the retirement of predecessors that leave no overlap: a leaked key goes with its replacement."""
+    mints = any(action.op in MINTING for action in born)
+    if key.lifecycle.overlap or not mints or key.spec.get(ENABLED) is False:
         return []
-    delivered = [receipts[delivery].delivered_at for delivery in key.deliver if delivery in receipts]
-    # Without a receipt only the row's age is known, so a short overlap is not trusted.
-    overlap = key.lifecycle.overlap if delivered else max(key.lifecycle.overlap, DEFAULT_OVERLAP)
-    age = now - max(delivered) if delivered else current.key.age
-    if age is None or age < overlap:
+    return [_off(key, row, Operation.RETIRE, Reason.REPLACED_NOW) for row in found.predecessors]
+
+
+def _renames(key: DesiredKey, rows: Sequence[Row], account: DesiredAccount) -> list[Action]:
+    """Return the renames of rows that still carry the key's former name; retired ones keep it."""
+    former = key.former
+    if former is None or key.moved_from or not account.capabilities.renames:
         return []
-    return [_off(key, row, Operation.RETIRE, Reason.OVERLAP_OVER) for row in found.predecessors]
+    actions = []
+    for row in rows:
+        wanted = remote_name(row.incarnation, account.namespace)
+        # A key that is off counts too: it would be minted anew once `renamed_from` is dropped.
+        counts = row.key.live or row.incarnation.generation == key.lifecycle.generation
+        if counts and row.key.name not in {None, wanted}:
+            actions.append(_on_row(key, row, Operation.ADOPT, Reason.RENAMED, note=f"becomes {wanted}"))
+    return actions
 
 
 def _off(key: DesiredKey, row: Row, op: Operation, reason: Reason) -> Action:
@@ -291,7 +366,6 @@ def _on_row(
         after=after,
         deliver=key.deliver if op is Operation.DELIVER else (),
         protected=key.lifecycle.protected,
-        requests=REQUESTS[op],
         mark=key.mark,
         used_micro_usd=row.key.used_micro_usd,
     )

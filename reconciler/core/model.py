@@ -7,14 +7,17 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from reconciler.core.costs import ListCost, RequestCosts
 from reconciler.core.fields import TOTAL_USD
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from reconciler.core.fields import Spec, Value
+    from reconciler.core.allowance import Allowance
+    from reconciler.core.fields import Field, Spec, Value
     from reconciler.core.identity import Incarnation
+    from reconciler.core.policy import Policy
     from reconciler.core.secret import Secret
 
 DEFAULT_OVERLAP: Final = timedelta(hours=24)
@@ -50,6 +53,7 @@ class Capabilities:
         clearable: fields whose "no limit" word the provider can express.
         idempotent_create: a create repeated with the same idempotency key mints no second key.
         create_returns_secret: the create answer carries the plaintext.
+        replays_secret: such a repetition is known to answer with the plaintext again.
         reveals: the plaintext of an existing key can be read again.
         toggles: keys can be enabled and disabled.
         deletes: keys can be deleted.
@@ -63,6 +67,9 @@ class Capabilities:
         mintable: whether keys can be created at all.
         born: what a new key shows beside the floor, where the provider has fields that a create leaves out.
         same_limit: fields that are one limit in several units, so a key declares one of them at most.
+        costs: requests that its steps cost.
+        own: fields that only this provider has, named `<provider>.…`: switches, counts, texts and lists.
+        pays_in_key_units: the account's balance is in the unit of its keys' caps, so they may be compared.
     """
 
     fields: frozenset[str]
@@ -84,6 +91,10 @@ class Capabilities:
     mintable: bool = True
     born: Spec = field(default_factory=dict)
     same_limit: frozenset[str] = frozenset()
+    costs: RequestCosts = field(default_factory=RequestCosts)
+    own: tuple[Field, ...] = ()
+    replays_secret: bool = False
+    pays_in_key_units: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -119,7 +130,20 @@ class Lifecycle:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DesiredKey:
-    """One declared key with everything that its account's provider is asked for."""
+    """One declared key with everything that its account's provider is asked for.
+
+    Attributes:
+        account: label of its account.
+        name: in the key file.
+        spec: the managed fields.
+        deliver: where its secret goes.
+        lifecycle: how it lives.
+        mark: where it is declared.
+        owner: who answers for it.
+        description: what it is for.
+        owner_left: its owner is not one of the policy's, so it is switched off whatever it declares.
+        places: where the fields stand that a policy speaks about.
+    """
 
     account: str
     name: str
@@ -129,11 +153,27 @@ class DesiredKey:
     mark: SourceMark
     owner: str | None = None
     description: str | None = None
+    owner_left: bool = False
+    places: Mapping[str, SourceMark] = field(default_factory=dict, compare=False)
 
     @property
     def address(self) -> str:
         """The key's identity in this repository: `account/name`."""
         return f"{self.account}/{self.name}"
+
+    @property
+    def former(self) -> tuple[str, str] | None:
+        """The account and the name that the key went by before; None where it always had these."""
+        written = self.lifecycle.renamed_from
+        if written is None:
+            return None
+        account, _, name = written.rpartition("/")
+        return account or self.account, name
+
+    @property
+    def moved_from(self) -> tuple[str, str] | None:
+        """The former account and name of a key that another account minted."""
+        return self.former if self.former and self.former[0] != self.account else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +186,7 @@ class SafetyLimits:
         max_deletes: keys deleted.
         max_change_percent: share of the governed keys that are changed, once there are ten.
         max_increase_usd: sum of the raised lifetime caps, in micro-USD.
+        protected: patterns of addresses that are never cut off, declared or not.
         require: fields that every declared key must set.
     """
 
@@ -154,12 +195,23 @@ class SafetyLimits:
     max_deletes: int | None = 0
     max_change_percent: int | None = 30
     max_increase_usd: int | None = None
+    protected: tuple[str, ...] = ()
     require: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DesiredAccount:
-    """One credential at one provider, as the planner sees it; the token is not here."""
+    """One credential at one provider, as the planner sees it; the token is not here.
+
+    Attributes:
+        label: in the settings.
+        provider: its type.
+        origin: scheme, host and port.
+        namespace: with which its remote names start.
+        undeclared: what happens to governed keys that no file declares.
+        capabilities: of the provider.
+        delete_retired: predecessors that were retired are deleted after a second grace.
+    """
 
     label: str
     provider: str
@@ -167,6 +219,7 @@ class DesiredAccount:
     namespace: str | None
     undeclared: Undeclared
     capabilities: Capabilities
+    delete_retired: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,6 +232,8 @@ class DesiredState:
         limits: the safety limits.
         settings_digest: SHA-256 of what the settings mean.
         declarations_digest: SHA-256 of what the key files mean.
+        allow: what raises the limits for a while.
+        policy: what is asked of every key.
     """
 
     accounts: Mapping[str, DesiredAccount]
@@ -186,6 +241,8 @@ class DesiredState:
     limits: SafetyLimits
     settings_digest: str
     declarations_digest: str
+    allow: Allowance | None = None
+    policy: Policy | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,8 +256,11 @@ class ObservedKey:
         used_micro_usd: what the key has spent in its lifetime; None where the provider does not say.
         unused: whether the provider shows that the key never spent anything; None where it does not say.
         age: time since creation by the provider's own clock; None where unknown.
+        idle: time since the last use by the provider's own clock; None where it does not say.
         foreign: the row belongs to somebody else and is never written.
         used_up: nothing is left of the lifetime cap, so it cannot be told from any lower one.
+        alias: a name that the provider made for it, by which other sources may know it; never by which the
+            row would be recognised as ours.
     """
 
     id: str
@@ -209,8 +269,10 @@ class ObservedKey:
     used_micro_usd: int | None = None
     unused: bool | None = None
     age: timedelta | None = None
+    idle: timedelta | None = None
     foreign: bool = False
     used_up: bool = False
+    alias: str | None = None
 
     @property
     def live(self) -> bool:
@@ -245,11 +307,13 @@ class Listing:
         warnings: what the reader of the plan should know about the list.
         creates_refused: why a key minted now might not be recognised later; no key is minted then as
             long as an unrecognised row could be one of ours. None where the list shows names.
+        cost: what reading it takes.
     """
 
     keys: tuple[ObservedKey, ...]
     warnings: tuple[str, ...] = ()
     creates_refused: str | None = None
+    cost: ListCost = field(default_factory=ListCost)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -275,10 +339,17 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObservedState:
-    """Everything that exists: the rows of each account and the receipts of each sink entry."""
+    """Everything that exists.
+
+    Attributes:
+        listings: the rows of each account, by label.
+        receipts: what each sink entry holds.
+        escrowed: names of the sealed secrets that no sink took, by origin and remote id.
+    """
 
     listings: Mapping[str, Listing]
     receipts: Mapping[Delivery, Receipt]
+    escrowed: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

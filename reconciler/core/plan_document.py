@@ -6,11 +6,12 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from reconciler.core.fields import money_text, to_document
+from reconciler.core.allowance import allowance_document
+from reconciler.core.fields import TOTAL_USD, money_text, to_document, value_text
 from reconciler.core.safety import protections, violations
 
 if TYPE_CHECKING:
-    from reconciler.core.fields import Spec
+    from reconciler.core.fields import Spec, Value
     from reconciler.core.model import Delivery, SafetyLimits
     from reconciler.core.plan import Action, Plan, PlanMeta
 
@@ -58,8 +59,10 @@ def plan_body(plan: Plan) -> dict[str, Any]:
         "settings_digest": plan.settings_digest,
         "declarations_digest": plan.declarations_digest,
         "safety": safety_document(plan.limits),
+        # Left out where nothing is allowed, so that a plan without it keeps its digest.
+        **({"allow": allowance_document(plan.allow)} if plan.allow else {}),
         "existing": plan.existing,
-        "actions": [_action(action) for action in plan.actions],
+        "actions": [action_document(action) for action in plan.actions],
     }
 
 
@@ -73,10 +76,12 @@ def safety_document(limits: SafetyLimits) -> dict[str, Any]:
         "max_change_percent": limits.max_change_percent,
         "max_increase_usd": None if increase is None else money_text(increase),
         "require": list(limits.require),
+        "protected": list(limits.protected),
     }
 
 
-def _action(action: Action) -> dict[str, Any]:
+def action_document(action: Action) -> dict[str, Any]:
+    """Return one action as JSON data (schemas/plan.v1.json)."""
     return {
         "op": action.op.value,
         "address": action.address,
@@ -95,7 +100,6 @@ def _action(action: Action) -> dict[str, Any]:
         "after_fp": fingerprint(action.after),
         "deliver": [_delivery(delivery) for delivery in action.deliver],
         "protected": action.protected,
-        "requests": action.requests,
     }
 
 
@@ -121,9 +125,16 @@ def _meta(plan: Plan) -> dict[str, Any]:
         "warnings": list(meta.warnings),
         "eta_seconds": int(meta.eta.total_seconds()),
         "requests": sum(action.requests for action in plan.actions),
+        "reading_requests": meta.reading,
+        "exposure_usd": money_text(plan.exposure_micro_usd),
+        "unbounded": len(plan.unbounded),
         "violations": [*violations(plan), *protections(plan)],
         "facts": [_facts(action) for action in plan.actions],
     }
+
+
+def _cap(value: Value | None) -> str | None:
+    return value_text(TOTAL_USD, value) if value is not None else None
 
 
 def _facts(action: Action) -> dict[str, Any]:
@@ -132,8 +143,11 @@ def _facts(action: Action) -> dict[str, Any]:
     return {
         "address": action.address,
         "used_usd": None if used is None else money_text(used),
+        "old_cap_usd": _cap(action.cap_before),
+        "new_cap_usd": _cap(action.cap_after),
         "increase_usd": None if increase is None else money_text(increase),
         "cuts_off": action.cuts_off,
+        "requests": action.requests,
         "declared_at": None
         if mark is None
         else {"file": mark.file, "line": mark.line, "column": mark.column},

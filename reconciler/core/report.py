@@ -122,11 +122,12 @@ def report_document(report: Report) -> dict[str, Any]:
         "started_at": report.started_at.isoformat(),
         "finished_at": report.finished_at.isoformat(),
         "counts": {status.name.lower(): count for status in Status if (count := report.count(status))},
-        "actions": [_outcome(outcome) for outcome in report.outcomes],
+        "actions": [outcome_document(outcome) for outcome in report.outcomes],
     }
 
 
-def _outcome(outcome: Outcome) -> dict[str, Any]:
+def outcome_document(outcome: Outcome) -> dict[str, Any]:
+    """Return how one action ended as JSON data (schemas/report.v1.json)."""
     action, retry_at = outcome.action, outcome.retry_at
     return {
         "op": action.op.value,

@@ -9,7 +9,7 @@ from reconciler.core.fields import differs
 from reconciler.core.identity import Incarnation, parse_remote_name
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from reconciler.core.fields import Spec
     from reconciler.core.model import Delivery, DesiredAccount, DesiredKey, Listing, ObservedKey, Receipt
@@ -86,12 +86,30 @@ def resolve(
     )
 
 
-def governed_rows(account: DesiredAccount, keys: list[DesiredKey], listing: Listing) -> dict[str, list[Row]]:
-    """Return the rows whose names this repository answers for, by declared name."""
+def moved_keys(keys: Iterable[DesiredKey]) -> dict[tuple[str, str], DesiredKey]:
+    """Return the keys that another account minted before, by that account and their name there."""
+    return {key.moved_from: key for key in keys if key.lifecycle.renamed_from and key.moved_from}
+
+
+def governed_rows(
+    account: DesiredAccount, keys: list[DesiredKey], listing: Listing, *, left: Collection[str] = ()
+) -> dict[str, list[Row]]:
+    """Return the rows whose names this repository answers for, by declared name.
+
+    Args:
+        account: whose rows.
+        keys: its declared keys.
+        listing: its complete list.
+        left: names of keys that are declared for another account now.
+    """
     declared = {key.name: key for key in keys}
     adopted = {key.lifecycle.adopt: key for key in keys if key.lifecycle.adopt}
     # A renamed key goes on under its former remote name; minting the new name would make a second live key.
-    renamed = {key.lifecycle.renamed_from: key.name for key in keys if key.lifecycle.renamed_from}
+    renamed = {
+        key.lifecycle.renamed_from: key.name
+        for key in keys
+        if key.lifecycle.renamed_from and not key.moved_from
+    }
     rows: dict[str, list[Row]] = {}
     for observed in listing.keys:
         if observed.foreign:
@@ -104,7 +122,7 @@ def governed_rows(account: DesiredAccount, keys: list[DesiredKey], listing: List
             former = parsed.name not in declared and renamed.get(parsed.name)
             incarnation = replace(parsed, name=former) if former else parsed
         wanted = declared.get(incarnation.name)
-        if account.namespace or wanted is not None:
+        if account.namespace or wanted is not None or incarnation.name in left:
             key = observed if wanted is None else observed.held_against(wanted.spec)
             rows.setdefault(incarnation.name, []).append(Row(incarnation=incarnation, key=key))
     return rows
@@ -124,6 +142,27 @@ def holds_custody(
         if receipt is None or receipt.remote_id != row.id or receipt.origin != origin:
             return False
     return True
+
+
+def sealed_row(
+    key: DesiredKey,
+    found: Resolution,
+    rows: Sequence[Row],
+    origin: str,
+    escrowed: Mapping[tuple[str, str], str],
+) -> Row | None:
+    """Return the live row of the declared generation whose secret is in escrow and in no sink yet."""
+    if found.in_custody:
+        return None
+    generation = key.lifecycle.generation
+    return next(
+        (
+            row
+            for row in rows
+            if row.key.live and row.incarnation.generation == generation and (origin, row.key.id) in escrowed
+        ),
+        None,
+    )
 
 
 def vanished(

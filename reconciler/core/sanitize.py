@@ -28,7 +28,7 @@ _CREDENTIALS: Final = re.compile(
 
 
 def sanitize(text: str, limit: int = _DEFAULT_LIMIT) -> str:
-    """Return foreign text on one line, without characters that act on a terminal or hide.
+    """Return foreign text on one line, without characters that act on a terminal, hide, or command a runner.
 
     Args:
         text: anything a server or a remote name says.
@@ -60,7 +60,12 @@ def redact(text: str, secrets: Iterable[str] = (), limit: int = _DEFAULT_LIMIT) 
 
 def _visible(text: str) -> str:
     if text.isascii() and text.isprintable():
-        return _SPACES.sub(" ", text).strip()
+        return _inert(_SPACES.sub(" ", text).strip())
     spaced = _SPACES.sub(" ", text)
     kept = "".join(char for char in spaced if unicodedata.category(char) not in _DROPPED)
-    return _SPACES.sub(" ", _INVISIBLE.sub("", kept)).strip()
+    return _inert(_SPACES.sub(" ", _INVISIBLE.sub("", kept)).strip())
+
+
+def _inert(text: str) -> str:
+    # A GitHub runner takes `##[` for a command anywhere in a line, and any output may end in its log.
+    return text.replace("##[", "## [")

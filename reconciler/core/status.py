@@ -181,14 +181,14 @@ def status_rows(
         account: the account.
         keys: its declared keys.
         observed: its list and the receipts of its sinks.
-        usages: what a second source says, joined by id or by a name that occurs once.
+        usages: what a second source says, joined by id or by a name that occurs once on either side.
         now: decides how many days are left.
         thresholds: of the warnings.
     """
-    page = _Page(account, observed, _Joined(usages), now, thresholds)
+    listed = observed.listings[account.label].keys
+    page = _Page(account, observed, _Joined(usages, listed), now, thresholds)
     if not account.capabilities.mintable:
-        seen = observed.listings[account.label].keys
-        return [page.row(key.name or key.id, key, Standing.READ_ONLY) for key in seen if not key.foreign]
+        return [page.row(key.name or key.id, key, Standing.READ_ONLY) for key in listed if not key.foreign]
     rows = governed_rows(account, keys, observed.listings[account.label])
     found: list[StatusRow] = []
     for key in keys:
@@ -199,16 +199,25 @@ def status_rows(
 
 
 class _Joined:
-    """Usages by id, and by those names that only one of them has."""
+    """Usages by id, and by those names that only one of them and only one key has."""
 
-    def __init__(self, usages: Iterable[Usage]) -> None:
+    def __init__(self, usages: Iterable[Usage], keys: Iterable[ObservedKey]) -> None:
         all_usages = tuple(usages)
         names = Counter(usage.name for usage in all_usages)
+        known = Counter(name for key in keys for name in _names(key))
         self._by_id = {usage.key_id: usage for usage in all_usages if usage.key_id is not None}
-        self._by_name = {usage.name: usage for usage in all_usages if names[usage.name] == 1}
+        self._by_name = {
+            usage.name: usage for usage in all_usages if names[usage.name] == 1 and known[usage.name] == 1
+        }
 
     def of(self, key: ObservedKey) -> Usage:
-        return self._by_id.get(key.id) or self._by_name.get(key.name or "") or _NOTHING
+        named = (self._by_name.get(name) for name in _names(key))
+        return self._by_id.get(key.id) or next(filter(None, named), _NOTHING)
+
+
+def _names(key: ObservedKey) -> tuple[str, ...]:
+    """Return what a second source may call a key: our name for it, or the one that the provider made."""
+    return tuple(dict.fromkeys(name for name in (key.name, key.alias) if name))
 
 
 _NOTHING: Final = Usage(name="")

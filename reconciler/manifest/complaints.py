@@ -10,7 +10,7 @@ from reconciler.errors import Problem
 from reconciler.manifest.scalars import ERROR
 from reconciler.manifest.sink_values import TAGS
 from reconciler.manifest.tree import is_showable, locate, shown
-from reconciler.manifest.wire_settings import BUILT_IN_TYPES
+from reconciler.manifest.wire_sinks import BUILT_IN_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -74,7 +74,7 @@ def _message(
 
 def _unknown(name: str, known: Collection[str], providers: Collection[str]) -> str:
     if name in providers:
-        return f"{shown(name)} has no fields of its own that can be declared; remove this block"
+        return f"there is no account of {shown(name)}, or it has no fields of its own; remove this block"
     # A secret pasted as a name has digits or is long; a misspelt field has and is neither.
     if not is_showable(name) or not (_WORD.fullmatch(name) or name in known):
         return "an unknown field; remove it or correct its spelling"

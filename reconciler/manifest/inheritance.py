@@ -46,7 +46,7 @@ def inherited(file: KeyFile, profile: str | None) -> Inherited:
 
 
 def merge_spec(base: dict[str, Value], fields: Mapping[str, Any]) -> dict[str, Value]:
-    """Return the managed fields of some declaration on top of others; limits merge one by one.
+    """Return the managed fields of some declaration on top of others; limits and blocks merge field by field.
 
     Where nothing is added the base itself comes back, so that alike keys share one.
     """
@@ -54,6 +54,10 @@ def merge_spec(base: dict[str, Value], fields: Mapping[str, Any]) -> dict[str, V
     if "limits" in fields:
         for name, value in fields["limits"].items():
             own[LIMIT_FIELDS[name]] = value
+    for block, inner in fields.items():
+        # Apart from the limits, only the blocks of providers are mappings.
+        if isinstance(inner, dict) and block != "limits":
+            own |= {f"{block}.{name}": value for name, value in inner.items()}
     return {**base, **own} if own else base
 
 

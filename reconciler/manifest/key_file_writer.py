@@ -16,14 +16,15 @@ from reconciler.core.fields import Kind, kind_of, money_text
 from reconciler.core.sanitize import redact
 from reconciler.errors import ManifestError, Problem
 from reconciler.manifest.inheritance import merge_spec
+from reconciler.manifest.own_blocks import split
 from reconciler.manifest.scalars import name_problem
 from reconciler.manifest.tree import parse
-from reconciler.manifest.wire_keys import KEY_FILE
+from reconciler.manifest.wire_keys import key_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from reconciler.core.fields import Spec, Value
+    from reconciler.core.fields import Field, Spec, Value
     from reconciler.core.importing import Declaration
     from reconciler.manifest.account_rules import AccountRules
 
@@ -52,10 +53,15 @@ class DeclarationRules:
             return False
         written = fields_of({name: value})
         try:
-            read = KEY_FILE.validate_python({"version": 1, "keys": {_PROBE: written}})
+            shape = key_file(self.account.account.capabilities.own)
+            read = shape.validate_python({"version": 1, "keys": {_PROBE: written}})
         except ValidationError:
             return False
         return merge_spec({}, read["keys"][_PROBE]) == {name: value}
+
+    def misfits(self, spec: Spec) -> tuple[str, ...]:
+        """Return the fields that mean nothing beside the others, and that the loader would refuse."""
+        return tuple(name for name, _ in self.account.block_problems(spec))
 
     def refusal(self, spec: Spec) -> str | None:
         """Return the first limit that the safety settings ask for and the key does not cap, or None."""
@@ -63,19 +69,22 @@ class DeclarationRules:
 
 
 def fields_of(spec: Spec) -> dict[str, Any]:
-    """Return canonical values as they are written in a key file; a field that it cannot hold is left out."""
+    """Return canonical values as they are written in a key file: dotted fields in their blocks."""
     fields: dict[str, Any] = {}
     for name, value in spec.items():
-        group, _, limit = name.rpartition(".")
-        if group == _LIMITS:
-            fields.setdefault(_LIMITS, {})[limit] = _written(name, value)
-        elif not group:
-            fields[name] = _written(name, value)
+        block, field = split(name)
+        (fields.setdefault(block, {}) if block else fields)[field] = _written(name, value)
     return fields
 
 
 def add_declarations(
-    text: str, declarations: Sequence[Declaration], *, account: str, origin: str, file: str
+    text: str,
+    declarations: Sequence[Declaration],
+    *,
+    account: str,
+    origin: str,
+    file: str,
+    own: tuple[Field, ...] = (),
 ) -> str:
     """Return the text of a key file with declarations added after those that are there.
 
@@ -85,6 +94,7 @@ def add_declarations(
         account: label of the account that they are for.
         origin: where they were read from, for the comments.
         file: its name, for messages.
+        own: fields that only the providers of the file's accounts have.
 
     Raises:
         ManifestError: when the file cannot be taken apart and put together again unchanged.
@@ -105,7 +115,7 @@ def add_declarations(
         yaml.dump(document, stream)
     except (YAMLError, AttributeError, TypeError, ValueError):
         raise _refused(file, "cannot be added to; name another file") from None
-    _check(before, stream.getvalue(), declarations, file)
+    _check(before, stream.getvalue(), declarations, file, own)
     return stream.getvalue()
 
 
@@ -174,7 +184,13 @@ def _indent(text: str) -> int:
     return len(found[1]) if found else 2
 
 
-def _check(before: Mapping[str, Any], text: str, declarations: Sequence[Declaration], file: str) -> None:
+def _check(
+    before: Mapping[str, Any],
+    text: str,
+    declarations: Sequence[Declaration],
+    file: str,
+    own: tuple[Field, ...],
+) -> None:
     """Make sure that the new text says what the old one said, and the declarations."""
     after = parse(text, file)
     added = {declaration.name for declaration in declarations}
@@ -183,7 +199,7 @@ def _check(before: Mapping[str, Any], text: str, declarations: Sequence[Declarat
     if {**after, "keys": {name: value for name, value in rest if name not in added}} != before:
         raise _refused(file, "would not keep what is written in it; name another file")
     try:
-        KEY_FILE.validate_python(after)
+        key_file(own).validate_python(after)
     except ValidationError:
         raise _refused(file, "would not be valid with the new keys; name another file") from None
 

@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-import json
-import os
-import re
-from datetime import datetime, timedelta
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Never
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Final
 
 from pydantic import ValidationError
 
+from reconciler.core.allowance import Allowance
 from reconciler.core.fields import from_document, money
 from reconciler.core.model import Delivery, SafetyLimits, SourceMark
 from reconciler.core.plan import Action, Operation, Plan, PlanMeta, PlannedAccount, Reason, Scope, Undeclared
 from reconciler.core.plan_document import FORMAT, digest, sha256
-from reconciler.errors import StalePlanError, UsageError
-from reconciler.manifest.source_files import MEGABYTE, display_name, read_regular
+from reconciler.errors import StalePlanError
+from reconciler.manifest.json_file import JsonFile
 from reconciler.manifest.wire_plan import PLAN_FILE
 
 if TYPE_CHECKING:
-    from reconciler.manifest.wire_plan import ActionRow, FactRow, MetaRow, PlanBody, PlanFile
+    from pathlib import Path
 
-MAX_BYTES: Final = 64 * MEGABYTE
+    from reconciler.manifest.wire_plan import ActionRow, AllowRow, FactRow, MetaRow, PlanBody, PlanFile
 
 _REMEDY: Final = "make a new one with `reconciler plan -o`"
-_FORMAT: Final = re.compile(r"(0|[1-9][0-9]{0,3})\.[0-9]{1,4}")
-_MAJOR: Final = FORMAT.split(".", maxsplit=1)[0]
 
 
 def read_plan(path: Path) -> Plan:
@@ -42,68 +37,18 @@ def read_plan(path: Path) -> Plan:
         UsageError: when there is no readable plan of this format in the file.
         StalePlanError: when the plan is not the one that its digest was made of.
     """
-    shown = display_name(path)
-    document = _document(path, shown)
+    file = JsonFile(path=path, what="a plan", format=FORMAT, remedy=_REMEDY)
+    document = file.read()
     try:
         wire = PLAN_FILE.validate_python(document)
         plan = _plan(wire)
     except (ValidationError, ValueError, OverflowError):
         # Pydantic's sentences are for programmers, and the file is written by a program.
-        _refuse(shown, "does not have the form of a plan")
+        file.refuse_form()
     if not sha256(document["plan"]) == wire.digest == digest(plan):
-        msg = f"{shown} was changed after its digest was made; {_REMEDY} and have it reviewed"
+        msg = f"{file.shown} was changed after its digest was made; {_REMEDY} and have it reviewed"
         raise StalePlanError(msg)
     return plan
-
-
-def _refuse(shown: str, what: str) -> Never:
-    msg = f"{shown} {what}; {_REMEDY}"
-    raise UsageError(msg) from None
-
-
-def _document(path: Path, shown: str) -> dict[str, Any]:
-    try:
-        data = read_regular(Path(os.path.realpath(path, strict=True)), MAX_BYTES)
-    except OSError as error:
-        msg = f"{shown} cannot be read ({error.strerror}); check the path and its permissions"
-        raise UsageError(msg) from None
-    except ValueError as error:
-        _refuse(shown, str(error))
-    document = _parsed(data, shown)
-    stated = document.get("format")
-    if not isinstance(stated, str) or not _FORMAT.fullmatch(stated):
-        _refuse(shown, "does not have the form of a plan")
-    if stated.split(".")[0] != _MAJOR:
-        msg = f"{shown} has another plan format than {FORMAT}; use the release that made it, or {_REMEDY}"
-        raise UsageError(msg)
-    return document
-
-
-def _parsed(data: bytes, shown: str) -> dict[str, Any]:
-    try:
-        text = data.decode("utf-8")
-        document = json.loads(text, object_pairs_hook=_once, parse_constant=_never, parse_float=_never)
-        # Half a surrogate pair is JSON, but no terminal and no digest can take it.
-        json.dumps(document, ensure_ascii=False).encode()
-    except (ValueError, RecursionError):
-        _refuse(shown, "is not the JSON of a plan")
-    if not isinstance(document, dict):
-        _refuse(shown, "does not have the form of a plan")
-    return document
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        msg = "a name stands twice in one object"
-        raise ValueError(msg)
-    return found
-
-
-def _never(_text: str) -> Never:
-    # No number in a plan has a fraction; amounts are text.
-    msg = "a number that no plan holds"
-    raise ValueError(msg)
 
 
 def _plan(wire: PlanFile) -> Plan:
@@ -120,6 +65,7 @@ def _plan(wire: PlanFile) -> Plan:
         settings_digest=body.settings_digest,
         declarations_digest=body.declarations_digest,
         existing=body.existing,
+        allow=None if body.allow is None else _allowance(body.allow),
         meta=_meta(wire.meta),
     )
 
@@ -134,6 +80,20 @@ def _limits(body: PlanBody) -> SafetyLimits:
         max_change_percent=row.max_change_percent,
         max_increase_usd=None if increase is None else money(increase),
         require=tuple(row.require),
+        protected=tuple(row.protected),
+    )
+
+
+def _allowance(row: AllowRow) -> Allowance:
+    increase = row.increase_usd
+    return Allowance(
+        creates=row.creates,
+        disables=row.disables,
+        deletes=row.deletes,
+        change_percent=row.change_percent,
+        increase_usd=None if increase is None else money(increase),
+        until=date.fromisoformat(row.until),
+        reason=row.reason,
     )
 
 
@@ -155,7 +115,7 @@ def _action(row: ActionRow, fact: FactRow) -> Action:
             Delivery(sink=entry.sink, name=entry.name, takeover=entry.takeover) for entry in row.deliver
         ),
         protected=row.protected,
-        requests=row.requests,
+        requests=fact.requests,
         mark=None if place is None else SourceMark(file=place.file, line=place.line, column=place.column),
         used_micro_usd=None if used is None else money(used),
     )
@@ -177,4 +137,5 @@ def _meta(row: MetaRow) -> PlanMeta:
         ),
         warnings=tuple(row.warnings),
         eta=timedelta(seconds=row.eta_seconds),
+        reading=row.reading_requests,
     )

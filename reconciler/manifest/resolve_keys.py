@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 from reconciler.core.model import Delivery, DesiredKey, SourceMark
 from reconciler.errors import Problem
 from reconciler.manifest.inheritance import LIFECYCLE_FIELDS, inherited, lifecycle_of, merge_spec
+from reconciler.manifest.own_blocks import split
 from reconciler.manifest.tree import MarkedMapping, locate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from reconciler.manifest.account_rules import AccountRules
     from reconciler.manifest.inheritance import Inherited
@@ -45,11 +46,17 @@ class KeyResolver:
         rules: of each usable account, by label.
         accounts: labels of all accounts, those with a problem of their own included.
         sinks: type of each sink, by name.
+        told: fields whose places are kept, since a policy speaks about them.
     """
 
     def __init__(
-        self, rules: Mapping[str, AccountRules], accounts: Iterable[str], sinks: Mapping[str, str]
+        self,
+        rules: Mapping[str, AccountRules],
+        accounts: Iterable[str],
+        sinks: Mapping[str, str],
+        told: Iterable[str] = (),
     ) -> None:
+        self.told = frozenset(told)
         self.problems: list[Problem] = []
         self.keys: dict[str, DesiredKey] = {}
         self._rules = rules
@@ -77,7 +84,10 @@ class KeyResolver:
             return "`account` is missing; set it here, in the profile or in `defaults`"
         if account in self._accounts:
             return None
-        return f"`account` names none of the settings' accounts; they are: {_listed(self._accounts)}"
+        return f"`account` names none of the settings' accounts; {self._known()}"
+
+    def _known(self) -> str:
+        return f"they are: {_listed(self._accounts)}"
 
     def sink_sentence(self, sink: str) -> str | None:
         """Return what is wrong with a sink's name, or None."""
@@ -108,18 +118,24 @@ class KeyResolver:
         claimed: dict[tuple[str, str, str], DesiredKey] = {}
         for key in keys:
             life = key.lifecycle
-            for field, value in (("adopt", life.adopt), ("renamed_from", life.renamed_from)):
+            account, former = key.former or (key.account, None)
+            for field, owner, value in (
+                ("adopt", key.account, life.adopt),
+                ("renamed_from", account, former),
+            ):
                 if value is None:
                     continue
-                other = claimed.setdefault((key.account, field, value), key)
+                other = claimed.setdefault((owner, field, value), key)
                 if other is not key:
                     self._complain(
                         key.mark, f"its `{field}` is that of {_place(other)} too; keep one of them"
                     )
-            former = self.keys.get(f"{key.account}/{life.renamed_from}")
-            if former is not None:
+            if account not in self._accounts:
+                self._complain(key.mark, f"its `renamed_from` names no account; {self._known()}")
+            declared = self.keys.get(f"{account}/{former}")
+            if declared is not None:
                 self._complain(
-                    key.mark, f"its former name is still declared, at {_place(former)}; remove that"
+                    key.mark, f"its former name is still declared, at {_place(declared)}; remove that"
                 )
 
     def _complain(self, mark: SourceMark, message: str) -> None:
@@ -161,6 +177,7 @@ class _FileResolver:
             mark=mark,
             owner=own.get("owner", fields.get("owner")),
             description=own.get("description", fields.get("description")),
+            places=self._places(name, own) if self._all.told else {},
         )
         self._check(key, own)
         first = self._all.keys.setdefault(key.address, key)
@@ -206,8 +223,8 @@ class _FileResolver:
         too_long = rules.name_problem(key.name)
         if too_long:
             self._complain(key.name, own, too_long)
-        for field, sentence in rules.spec_problems(key.spec):
-            path = field.split(".")
+        for field, sentence in (*rules.spec_problems(key.spec), *rules.block_problems(key.spec)):
+            path = [step for step in split(field) if step]
             self._complain(key.name, own, f"`{path[-1]}` {sentence}", *path)
         if not key.lifecycle.absent:
             for sentence in rules.missing(key.spec):
@@ -215,8 +232,24 @@ class _FileResolver:
         for field, sentence in rules.lifecycle_problems(key.lifecycle):
             self._complain(key.name, own, f"`{field}` {sentence}", field)
 
+    def _places(self, name: str, own: DeclaredKey) -> dict[str, SourceMark]:
+        """Return where the fields stand that a policy speaks about, as far as they are declared."""
+        found = {}
+        for field in self._all.told:
+            place = self._place_of(name, own, [step for step in split(field) if step])
+            if place is not None:
+                line, column = place
+                found[field] = SourceMark(file=self._source.shown, line=line, column=column)
+        return found
+
     def _complain(self, name: str, own: DeclaredKey, message: str, *path: object) -> None:
         """Keep a problem at the line that causes it: in the key, its profile or the defaults."""
+        place = self._place_of(name, own, path) or locate(self._source.tree, ("keys", name, *path))
+        line, column = place
+        self._all.problems.append(Problem(file=self._source.shown, line=line, column=column, message=message))
+
+    def _place_of(self, name: str, own: DeclaredKey, path: Sequence[object]) -> tuple[int, int] | None:
+        """Return where something is declared: in the key, its profile or the defaults; None where nowhere."""
         wire = self._source.wire
         profile = own.get("profile") or wire.get("defaults", {}).get("profile")
         places: tuple[tuple[tuple[object, ...], object], ...] = (
@@ -224,13 +257,13 @@ class _FileResolver:
             (("profiles", profile), wire.get("profiles", {}).get(profile or "")),
             (("defaults",), wire.get("defaults")),
         )
-        start = next((start for start, fields in places if _declares(fields, path)), ("keys", name))
-        line, column = locate(self._source.tree, (*start, *path))
-        self._all.problems.append(Problem(file=self._source.shown, line=line, column=column, message=message))
+        start = next((start for start, fields in places if _declares(fields, path)), None)
+        return None if start is None else locate(self._source.tree, (*start, *path))
 
 
-def _declares(fields: object, path: tuple[object, ...]) -> bool:
-    for step in path[:2] if path[:1] == ("limits",) else path[:1]:
+def _declares(fields: object, path: Sequence[object]) -> bool:
+    # A list of deliveries is taken over as a whole, while limits and blocks merge field by field.
+    for step in path[:1] if [*path[:1]] == ["deliver"] else path:
         if not isinstance(fields, dict) or step not in fields:
             return False
         fields = fields[step]

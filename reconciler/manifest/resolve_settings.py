@@ -5,10 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from reconciler.core.allowance import allowance_document
 from reconciler.core.model import DesiredAccount, RateLimits, SafetyLimits, SourceMark, Undeclared
 from reconciler.core.plan_document import safety_document, sha256
+from reconciler.core.policy import policy_document
 from reconciler.errors import Problem, UsageError
 from reconciler.manifest.places import BlockSource, origin_of
+from reconciler.manifest.resolve_allow import resolve_allow
+from reconciler.manifest.resolve_custody import resolve_custody
+from reconciler.manifest.resolve_policy import resolve_policy
 from reconciler.manifest.resolve_sinks import resolve_sinks
 from reconciler.manifest.settings import AccountSettings, SecretSource, Settings
 from reconciler.manifest.tree import locate
@@ -17,7 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from reconciler.core.allowance import Allowance
     from reconciler.core.model import Capabilities
+    from reconciler.core.policy import Policy
     from reconciler.manifest.places import Source
     from reconciler.manifest.resolve_sinks import PluginOptions
     from reconciler.manifest.settings import ProviderKind
@@ -84,18 +91,27 @@ def resolve_settings(
             origin=origin_of(account.base_url),
             namespace=account.namespace,
             undeclared=account.undeclared,
+            delete_retired=wire.retired == "delete",
             capabilities=kind.capabilities_with(account.options),
         )
     wire_salt = source.wire.salt
     limits = _safety(source.wire)
+    allow, found = resolve_allow(source, limits)
+    problems += found
+    policy = resolve_policy(source.wire.policy)
+    custody, found = resolve_custody(source, sinks)
+    problems += found
     settings = Settings(
         path=source.path,
         root=source.root,
         accounts=accounts,
         sinks=sinks,
         safety=limits,
+        allow=allow,
+        policy=policy,
         salt=None if wire_salt is None else source.credential(wire_salt, "salt"),
-        digest=_digest(source.wire, accounts, limits),
+        custody=custody,
+        digest=_digest(source.wire, accounts, limits, allow, policy),
     )
     return settings, desired, problems
 
@@ -123,6 +139,9 @@ def _account_problems(
         can = kind.capabilities_with(wire.options)
     except UsageError as error:
         return [*found, source.problem(str(error), *at, "options")]
+    if wire.retired == Undeclared.DELETE and not can.deletes:
+        message = "this provider cannot delete keys; use `retired: keep`"
+        found.append(source.problem(message, *at, "retired"))
     lacking = _lacking(wire.undeclared, can)
     if lacking:
         message = f"this provider cannot {lacking} keys; use `undeclared: report` or `ignore`"
@@ -167,12 +186,25 @@ def _account(source: SettingsSource, label: str, wire: AccountFields, kind: Prov
 
 
 def _safety(wire: SettingsFile) -> SafetyLimits:
-    return SafetyLimits(**{**dict(wire.safety), "require": tuple(sorted(set(wire.safety.require)))})
+    lists = {name: tuple(sorted(set(getattr(wire.safety, name)))) for name in ("require", "protected")}
+    return SafetyLimits(**{**dict(wire.safety), **lists})
 
 
-def _digest(wire: SettingsFile, accounts: Mapping[str, AccountSettings], limits: SafetyLimits) -> str:
+def _digest(
+    wire: SettingsFile,
+    accounts: Mapping[str, AccountSettings],
+    limits: SafetyLimits,
+    allow: Allowance | None,
+    policy: Policy | None,
+) -> str:
     """Return the digest of what the settings mean; paths are as written, so that every machine agrees."""
     written = wire.model_dump(mode="json", include={"accounts", "sinks", "salt"})
     for label, account in accounts.items():
         written["accounts"][label]["base_url"] = account.base_url
+    if allow is not None:
+        written["allow"] = allowance_document(allow)
+    if policy is not None:
+        written["policy"] = policy_document(policy)
+    # Left out where nothing is declared, so that such settings keep their digest.
+    written |= wire.model_dump(mode="json", include={"audit", "escrow", "lease"}, exclude_none=True)
     return sha256({**written, "safety": safety_document(limits)})

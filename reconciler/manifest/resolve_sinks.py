@@ -12,7 +12,7 @@ from reconciler.errors import SinkError
 from reconciler.manifest.complaints import problems_of
 from reconciler.manifest.places import Source
 from reconciler.manifest.settings import SinkSettings
-from reconciler.manifest.wire_settings import BUILT_IN_TYPES, PluginFields
+from reconciler.manifest.wire_sinks import BUILT_IN_TYPES, PluginFields
 
 if TYPE_CHECKING:
     from reconciler.errors import Problem

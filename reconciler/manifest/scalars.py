@@ -34,9 +34,9 @@ MOST_USD: Final = 10**12
 LONGEST_TEXT: Final = 200
 LONGEST_NOTE: Final = 2000
 
-NAME_PATTERN: Final = (
-    r"^(?! )[^/~\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]+(?<! )$"
-)
+_NAME: Final = r"[^/~\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]+"
+NAME_PATTERN: Final = rf"^(?! ){_NAME}(?<! )$"
+FORMER_PATTERN: Final = rf"^(?! ){_NAME}(?<! )(/(?! ){_NAME}(?<! ))?$"
 CAP_PATTERN: Final = r"^(?=.*[1-9])[0-9]{1,13}(\.[0-9]{1,6})?$"
 MONEY_PATTERN: Final = r"^[0-9]{1,13}(\.[0-9]{1,6})?$"
 DURATION_PATTERN: Final = r"^(0|[1-9][0-9]{0,5})[smhd]$"
@@ -221,6 +221,27 @@ def _names(
     return tuple(sorted(names))
 
 
+def listed(word: str | None) -> Checked:
+    """Return the check of texts in an order that means something.
+
+    Args:
+        word: that may stand in place of the list; None where there is none.
+    """
+    otherwise = f", or `{word}`" if word else ""
+
+    def check(value: object) -> tuple[str, ...] | str:
+        if word is not None and value == word:
+            return word
+        if not isinstance(value, list) or not value or not all(map(is_clean, value)):
+            return refuse(f"must be a list of texts with at least one entry{otherwise}")
+        if len(set(value)) != len(value):
+            return refuse("names an entry twice; keep one")
+        return tuple(value)
+
+    array = {"type": "array", "items": _LINE, "minItems": 1, "uniqueItems": True}
+    return Checked(check, {"anyOf": [array, {"const": word}]} if word else array)
+
+
 def _model(value: object) -> str | None:
     return str(value) if is_clean(value) else None
 
@@ -283,6 +304,13 @@ def _key_name(value: object) -> str:
     return refuse("must be a key's name: printable text without `/`, `~` and blanks around it")
 
 
+def _former_name(value: object) -> str:
+    account, _, name = value.rpartition("/") if isinstance(value, str) else ("", "", "")
+    if name_problem(name) is None and (not account or name_problem(account) is None) and value != f"/{name}":
+        return f"{account}/{name}" if account else name
+    return refuse("must be the key's former name, or `account/name` where another account minted it")
+
+
 _LINE: Final = {"type": "string", "minLength": 1, "maxLength": LONGEST_TEXT}
 _ADDRESS: Final = {"type": "string", "pattern": "^[0-9A-Fa-f:./]+$"}
 _INSTANT_SCHEMA: Final = {"type": "string", "pattern": INSTANT_PATTERN, "examples": ["2027-01-31T00:00:00Z"]}
@@ -311,3 +339,4 @@ Text = Annotated[str, Checked(_text, _LINE)]
 Note = Annotated[str, Checked(_note, {"type": "string", "maxLength": LONGEST_NOTE})]
 RemoteId = Annotated[str, Checked(_remote_id, _ID_SCHEMA)]
 KeyName = Annotated[str, Checked(_key_name, {"type": "string", "pattern": NAME_PATTERN})]
+FormerName = Annotated[str, Checked(_former_name, {"type": "string", "pattern": FORMER_PATTERN})]

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
+    from reconciler.core.fields import Field
+
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
 _SHAPES: Final = {
     "settings": ("reconciler.manifest.wire_settings", "SETTINGS_FILE"),
-    "keys": ("reconciler.manifest.wire_keys", "KEY_FILE"),
+    "keys": ("reconciler.manifest.wire_keys", "key_file"),
+    "observed": ("reconciler.manifest.wire_observed", "OBSERVED_FILE"),
     "plan": ("reconciler.manifest.wire_plan", "PLAN_FILE"),
     "report": ("reconciler.manifest.wire_report", "REPORT_FILE"),
 }
@@ -23,14 +26,16 @@ _LISTS: Final = ("anyOf", "oneOf")
 _SINGLE: Final = ("items", "additionalProperties")
 
 
-def schema(name: str) -> dict[str, Any]:
+def schema(name: str, own: tuple[Field, ...] = ()) -> dict[str, Any]:
     """Return the JSON Schema of one sort of file.
 
     Args:
         name: one of `NAMES`.
+        own: fields that only some providers have; key files have them in a block for each provider.
     """
     module, attribute = _SHAPES[name]
-    shape: TypeAdapter[Any] = getattr(import_module(module), attribute)
+    found = getattr(import_module(module), attribute)
+    shape: TypeAdapter[Any] = found(own) if name == "keys" else found
     body = shape.json_schema()
     title = body["title"]
     _tidy(body)

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from reconciler.core.allowance import Allowance
     from reconciler.core.model import (
         Capabilities,
         DesiredState,
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
         SourceMark,
         Undeclared,
     )
+    from reconciler.core.policy import Policy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +78,33 @@ class SinkSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EscrowSettings:
+    """Where secrets are sealed that no sink takes, and who can open them."""
+
+    path: Path
+    recipients: tuple[str, ...]
+    mark: SourceMark
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaseSettings:
+    """What keeps other runs out; `options` are its type's own, already validated, paths made absolute."""
+
+    type: str
+    options: Mapping[str, object]
+    mark: SourceMark
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustodySettings:
+    """What stands by when a secret is on its way; each of it may be missing."""
+
+    audit: Path | None = None
+    escrow: EscrowSettings | None = None
+    lease: LeaseSettings | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Everything in the settings file."""
 
@@ -84,7 +113,10 @@ class Settings:
     accounts: Mapping[str, AccountSettings]
     sinks: Mapping[str, SinkSettings]
     safety: SafetyLimits
+    allow: Allowance | None = None
+    policy: Policy | None = None
     salt: SecretSource | None
+    custody: CustodySettings = CustodySettings()
     digest: str
 
 

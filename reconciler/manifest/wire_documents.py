@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from reconciler.manifest.wire_keys import STRICT
+from reconciler.manifest.strict import STRICT
 
 Format = Annotated[str, Field(pattern=r"^1\.[0-9]{1,4}$")]
 Digest = Annotated[str, Field(pattern="^sha256:[0-9a-f]{64}$")]
@@ -14,6 +14,7 @@ Whole = Annotated[int, Field(ge=0, le=2**53)]
 Count = Annotated[int, Field(ge=1, le=2**53)]
 Amount = Annotated[str, Field(pattern=r"^[0-9]{1,17}(\.[0-9]{1,6})?$")]
 Change = Annotated[str, Field(pattern=r"^-?[0-9]{1,17}(\.[0-9]{1,6})?$")]
+CapText = Annotated[str, Field(pattern=r"^([0-9]{1,17}(\.[0-9]{1,6})?|unlimited)$")]
 Instant = Annotated[
     str,
     Field(
@@ -21,6 +22,7 @@ Instant = Annotated[
         examples=["2027-01-31T00:00:00+00:00"],
     ),
 ]
+Day = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\d$", examples=["2027-01-31"])]
 SpecValue = Annotated[bool | int | str | list[str], Field(description="Value as in the declarations.")]
 FieldName = Annotated[str, Field(pattern=r"^[a-z0-9][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)?$")]
 SpecFields = dict[FieldName, SpecValue]

@@ -6,17 +6,22 @@ that is left out is unmanaged, and merging a profile is merging dictionaries.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal, Required
+from functools import lru_cache
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Required, get_args, get_origin
 
-from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, with_config
-from typing_extensions import TypedDict  # pydantic takes the one of `typing` from Python 3.12 on only
+from pydantic import BeforeValidator, Field, TypeAdapter, with_config
 
+# Pydantic takes the one of `typing` from Python 3.12 on only.
+from typing_extensions import TypedDict, get_type_hints
+
+from reconciler.manifest.own_blocks import blocks_of, extended, split
 from reconciler.manifest.places import EntryName, Label
 from reconciler.manifest.scalars import (
     AllowIps,
     Cap,
     Count,
     Expires,
+    FormerName,
     KeyName,
     Models,
     Note,
@@ -28,9 +33,13 @@ from reconciler.manifest.scalars import (
     refuse,
     whole,
 )
+from reconciler.manifest.strict import STRICT
 
-STRICT: Final = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+if TYPE_CHECKING:
+    from reconciler.core.fields import Field as OwnField
+
 NONE: Final = "none"
+TITLE: Final = "reconciler key file"
 
 
 @with_config(STRICT)
@@ -116,13 +125,15 @@ class DeclaredKey(DefaultFields, total=False):
     """One declared key."""
 
     adopt: Annotated[RemoteId, Field(description="Id of an existing key at the provider to take over.")]
-    renamed_from: Annotated[KeyName, Field(description="Former name of the key.")]
+    renamed_from: Annotated[
+        FormerName, Field(description="Former name of the key, or `account/name` of another account.")
+    ]
     state: Annotated[
         str, one_of("present", "absent"), Field(description="`absent` takes the key out of service.")
     ]
 
 
-@with_config({**STRICT, "title": "reconciler key file"})
+@with_config({**STRICT, "title": TITLE})
 class KeyFile(TypedDict, total=False):
     """Declarations of API keys; the name is a key's identity."""
 
@@ -134,8 +145,42 @@ class KeyFile(TypedDict, total=False):
     keys: Required[Annotated[dict[KeyName, DeclaredKey], Field(description="The keys by name.")]]
 
 
-KEY_FILE: Final = TypeAdapter(KeyFile)
+KEY_FILE: Final[TypeAdapter[KeyFile]] = TypeAdapter(KeyFile)
 FIELD_NAMES: Final = frozenset(
     name for shape in (KeyFile, DeclaredKey, LimitFields, DeliverEntry) for name in shape.__annotations__
 )
 LIMITS: Final = tuple(LimitFields.__annotations__)
+
+
+@lru_cache(maxsize=16)
+def key_file(own: tuple[OwnField, ...]) -> TypeAdapter[KeyFile]:
+    """Return the form of key files in which keys may have the blocks of some providers.
+
+    Args:
+        own: the fields that only those providers have.
+    """
+    blocks = {name: block for name, block in blocks_of(own).items() if name not in FIELD_NAMES}
+    if not blocks:
+        return KEY_FILE
+    profile, defaults, key = (
+        extended(shape, blocks) for shape in (ProfileFields, DefaultFields, DeclaredKey)
+    )
+    parts = {
+        "defaults": Annotated[defaults, *_notes("defaults")],
+        "profiles": Annotated[dict[Label, profile], *_notes("profiles")],  # type: ignore[valid-type]  # built
+        "keys": Required[Annotated[dict[KeyName, key], *_notes("keys")]],  # type: ignore[valid-type]  # likewise
+    }
+    return TypeAdapter(with_config({**STRICT, "title": TITLE})(extended(KeyFile, parts)))
+
+
+def _notes(field: str) -> tuple[Any, ...]:
+    """Return what stands beside the type of a field of the file."""
+    hint = get_type_hints(KeyFile, include_extras=True)[field]
+    origin: Any = get_origin(hint)
+    inner = get_args(hint)[0] if origin is Required else hint
+    return tuple(inner.__metadata__)
+
+
+def field_names(own: tuple[OwnField, ...]) -> frozenset[str]:
+    """Return every name of a field in such files, for "did you mean"."""
+    return FIELD_NAMES | {part for field in own for part in split(field.name)}

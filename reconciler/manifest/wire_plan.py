@@ -11,9 +11,11 @@ from reconciler.core.plan import Operation, Reason
 from reconciler.manifest.scalars import one_of
 from reconciler.manifest.wire_documents import (
     Amount,
+    CapText,
     Change,
     Closed,
     Count,
+    Day,
     Digest,
     Format,
     Instant,
@@ -52,6 +54,19 @@ class SafetyRow(Closed):
     max_change_percent: Whole | None = Field(description="Share of the governed keys that change.")
     max_increase_usd: Amount | None = Field(description="Sum by which lifetime caps rise, in USD.")
     require: list[str] = Field(description="Limits that every declared key sets.")
+    protected: list[str] = Field(description="Patterns of keys that are never cut off.")
+
+
+class AllowRow(Closed):
+    """What raises the safety limits for a while; a limit that is not named stays."""
+
+    creates: Whole | None = Field(default=None, description="Instead of `max_creates`.")
+    disables: Whole | None = Field(default=None, description="Instead of `max_disables`.")
+    deletes: Whole | None = Field(default=None, description="Instead of `max_deletes`.")
+    change_percent: Whole | None = Field(default=None, description="Instead of `max_change_percent`.")
+    increase_usd: Amount | None = Field(default=None, description="Instead of `max_increase_usd`, in USD.")
+    until: Day = Field(description="The last day that it holds, in UTC.")
+    reason: str = Field(description="Why.")
 
 
 class DeliveryRow(Closed):
@@ -82,7 +97,6 @@ class ActionRow(Closed):
     after_fp: Digest | None = Field(description="Digest of `after`.")
     deliver: list[DeliveryRow] = Field(description="Where the secret goes.")
     protected: bool = Field(description="Whether the key refuses to be cut off.")
-    requests: Whole = Field(description="HTTP requests that the action costs at most.")
 
 
 class PlanBody(Closed):
@@ -92,7 +106,10 @@ class PlanBody(Closed):
     scope: ScopeRow = Field(description="The part of the declarations that was looked at.")
     settings_digest: Digest = Field(description="Digest of what the settings mean.")
     declarations_digest: Digest = Field(description="Digest of what the key files mean.")
-    safety: SafetyRow = Field(description="The safety limits that hold for the plan.")
+    safety: SafetyRow = Field(description="The safety limits that hold for the plan, raised by `allow`.")
+    allow: AllowRow | None = Field(
+        default=None, description="What raises the safety limits; left out where nothing does."
+    )
     existing: Whole = Field(description="Governed keys at the providers.")
     actions: list[ActionRow] = Field(description="The actions, in the order of work.")
 
@@ -119,10 +136,17 @@ class FactRow(Open):
 
     address: str = Field(description="The action's key.")
     used_usd: Amount | None = Field(description="Spend so far in USD; null where unknown.")
+    old_cap_usd: CapText | None = Field(
+        description="Managed lifetime cap before, in USD or `unlimited`; null where there is none."
+    )
+    new_cap_usd: CapText | None = Field(
+        description="Lifetime cap after, in USD or `unlimited`; null where the action leaves it as it is."
+    )
     increase_usd: Change | None = Field(
         description="Change of the lifetime cap in USD; null where it is lifted."
     )
     cuts_off: bool = Field(description="Whether the new cap is below the spend so far.")
+    requests: Whole = Field(description="HTTP requests that the action costs at most.")
     declared_at: PlaceRow | None = Field(description="Where the key is declared.")
 
 
@@ -136,6 +160,13 @@ class MetaRow(Open):
     warnings: list[str] = Field(description="What the reader should know.")
     eta_seconds: Whole = Field(description="How long the apply takes under the accounts' rate limits.")
     requests: Whole = Field(description="HTTP requests of all actions.")
+    reading_requests: Whole = Field(
+        description="HTTP requests that reading everything again costs, before the first action."
+    )
+    exposure_usd: Change = Field(
+        description="Change of all lifetime caps in USD, those that are lifted left out."
+    )
+    unbounded: Whole = Field(description="Actions after which a key has no lifetime cap.")
     violations: list[str] = Field(description="Safety limits that the plan breaks; an apply refuses it.")
     facts: list[FactRow] = Field(description="One entry for each action, in their order.")
 

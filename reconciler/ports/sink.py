@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from reconciler.errors import SinkOvertakenError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -21,12 +23,34 @@ class Entry:
         address: the key that it is for, `account/name`.
         origin: the provider that mints the key.
         takeover: an entry that this tool did not write may be overwritten.
+        rows: origin and id of the key's rows, by whatever name it had when one of them was delivered.
+        seen: remote ids of this key that a put may overwrite; None where whoever puts has not looked.
     """
 
     name: str
     address: str
     origin: str
     takeover: bool = False
+    rows: frozenset[tuple[str, str]] = frozenset()
+    seen: frozenset[str] | None = None
+
+    def refuse_overtaken(self, held: Receipt | None) -> None:
+        """Raise when the entry has got another id of this key since it was looked at.
+
+        A sink calls it in its put, where nobody else can write between this and its own write, as far as it
+        can tell.
+
+        Args:
+            held: the receipt of what is in custody there now.
+
+        Raises:
+            SinkOvertakenError: when it has.
+        """
+        if self.seen is None or held is None or held.remote_id in self.seen:
+            return
+        if (held.address, held.origin) == (self.address, self.origin):
+            msg = f"entry {self.name}: another run delivered {held.remote_id} to it meanwhile; plan again"
+            raise SinkOvertakenError(msg, remote_id=held.remote_id)
 
 
 class Sink(Protocol):
@@ -36,16 +60,18 @@ class Sink(Protocol):
         """Return the receipts of those entries that hold a completely delivered secret."""
 
     def preflight(self, entries: Sequence[Entry]) -> None:
-        """Prove, as far as the sink allows, that every entry can be written; no secret is written for it.
-
-        A store that shows a missing right only to a write may be given an empty entry (AWS, Google).
+        """Prove, as far as that goes without making anything, that every entry can be written.
 
         Raises:
             SinkRefusedError: for an entry that cannot be written, or that somebody else wrote.
         """
 
     def put(self, entry: Entry, secret: Secret, receipt: Receipt) -> None:
-        """Store a secret and its receipt; doing it again with the same arguments changes nothing."""
+        """Store a secret and its receipt; doing it again with the same arguments changes nothing.
+
+        Raises:
+            SinkOvertakenError: when the entry holds another id of this key than `entry.seen` names.
+        """
 
     def verify(self, entry: Entry, secret: Secret, receipt: Receipt) -> None:
         """Confirm that the entry holds this secret and this receipt, as strongly as the sink can.
@@ -56,6 +82,27 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """Release what the sink holds open."""
+
+
+@runtime_checkable
+class ReservingSink(Protocol):
+    """A sink whose store shows a missing right only where an entry is made (AWS, Google)."""
+
+    def reserve(self, entries: Sequence[Entry]) -> None:
+        """Make each entry that is missing, without a value, so that denials come before a key is minted.
+
+        Raises:
+            SinkRefusedError: for an entry that cannot be made or written.
+        """
+
+
+@runtime_checkable
+class WriteOnlySink(Protocol):
+    """A sink that may be unable to show receipts, so that no run can see what another one delivered."""
+
+    @property
+    def write_only(self) -> bool:
+        """Whether it cannot."""
 
 
 @runtime_checkable

@@ -144,6 +144,7 @@ def _row(draw: DrawFn, key_id: str, name: str | None) -> ObservedKey:
         enabled=draw(_mostly_on),
         used=draw(st.sampled_from((0, 0, USD))) if at_floor else 3 * USD,
         age=draw(st.none() | st.just(timedelta(days=2))),
+        idle=draw(st.none() | st.sampled_from((timedelta(minutes=5), timedelta(days=2)))),
         foreign=draw(st.integers(0, 9)) == 0,
     )
 

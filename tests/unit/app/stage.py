@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from reconciler.core.model import ObservedKey
     from reconciler.core.plan import Action, Plan
     from reconciler.core.report import Outcome, Report
+    from reconciler.ports.audit import AuditTrail
+    from reconciler.ports.escrow import Escrow
+    from reconciler.ports.lease import Lease
     from reconciler.providers.memory import Behaviour, MemoryCall
 
 ACCOUNT = "main"
@@ -84,6 +87,9 @@ class Stage:
     limits: SafetyLimits = field(default_factory=SafetyLimits)
     namespace: str | None = None
     undeclared: Undeclared = Undeclared.REPORT
+    audit: AuditTrail | None = None
+    escrow: Escrow | None = None
+    lease: Lease | None = None
     sinks: dict[str, MemorySink] = field(default_factory=lambda: {"local": MemorySink()})
     server: MemoryServer = field(init=False)
     control: RunControl = field(init=False)
@@ -122,6 +128,9 @@ class Stage:
             sinks=dict(self.sinks),
             clock=self.clock,
             tool="reconciler test",
+            audit=self.audit,
+            escrow=self.escrow,
+            lease=self.lease,
         )
 
     def plan(self) -> Plan:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reconciler.core.fields import MICRO
+from reconciler.core.fields import ENABLED, MICRO
 from reconciler.core.model import Receipt
 from reconciler.core.plan import Operation
 from reconciler.core.report import Status
@@ -169,6 +169,21 @@ def test_a_twin_that_was_activated_already_wins(behaviour: Behaviour) -> None:
     """The other run was faster, so its row lives on, is delivered once more, and ours is disabled."""
     stage = born(behaviour)
     rival_mint(stage, spec=SMALL)
+    assert only(stage).status is Status.DONE
+    assert_born(stage, "k2")
+
+
+def test_a_secret_is_never_delivered_as_that_of_a_twin() -> None:
+    """The other run was faster and has disabled our row already, so the answer's secret opens nothing."""
+    stage = born(replace(CLASS_D, returns_secret=True))
+
+    def faster(call: MemoryCall) -> None:
+        if call.method == "create_key":
+            stage.server.after = None
+            stage.server.put("client-a", SMALL)
+            stage.server.change("k1", {ENABLED: False})
+
+    stage.server.after = faster
     assert only(stage).status is Status.DONE
     assert_born(stage, "k2")
 
@@ -380,7 +395,7 @@ def test_a_sink_that_refuses_its_preflight_stops_the_mint() -> None:
     stage.declare(key("client-a"), key("client-b"))
     report = stage.apply()
     assert [outcome.status for outcome in report.outcomes] == [Status.FAILED, Status.DONE]
-    assert "CLIENT_A" in report.outcomes[0].message
+    assert report.outcomes[0].message.startswith("sink local: entry CLIENT_A")
     assert [row.name for row in stage.live()] == ["client-b"]
 
 

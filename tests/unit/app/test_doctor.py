@@ -74,7 +74,8 @@ def test_an_account_that_answers_is_passed() -> None:
         "rate limits: 60 requests a minute, 5 creates an hour; "
         "the provider does not tell how much of them is left"
     )
-    assert examined(stage)[-1].what == "rate limits: none known"
+    untold = "rate limits: none known; the provider does not tell how much of them is left"
+    assert examined(stage)[-1].what == untold
     assert not [item for item in found if item.level in {Level.WARN, Level.FAIL}]
 
 
@@ -105,6 +106,31 @@ def test_what_a_list_warns_of_is_a_warning() -> None:
         "no key is minted: no names are shown",
     ]
     assert "account: tier B, balance 10 CNY" in [item.what for item in found]
+
+
+class Sniffed(Described):
+    """A provider that found out which server this is, and was told its budget."""
+
+    budget_left: int | None = 41
+
+    def server_lines(self) -> tuple[str, ...]:
+        """Return what was seen."""
+        return ("dialect: auto; the server looks like one\x1b[31m",)
+
+
+def test_the_server_and_the_budget_that_is_left_are_told() -> None:
+    """What stands behind a provider's name, and what its last answer said of the rate limit."""
+    stage = Stage()
+    inner = stage.world().providers[ACCOUNT]
+    provider = Sniffed(inner, inner.list_keys(), ())
+
+    found = [item.what for item in examined(stage, provider, RateLimits(requests_per_minute=60))]
+
+    assert any(text.startswith("dialect: auto; the server looks like one") for text in found)
+    assert not any("\x1b" in text for text in found)
+    assert found[-1] == ("rate limits: 60 requests a minute; the last answer said that 41 requests are left")
+    provider.budget_left = None
+    assert examined(stage, provider)[-1].what.endswith("does not tell how much of them is left")
 
 
 def test_an_account_that_says_nothing_of_itself_is_looked_at_all_the_same() -> None:

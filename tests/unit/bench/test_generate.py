@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from reconciler.core.strict_json import parse as parse_json
 from reconciler.manifest.tree import parse
-from reconciler.providers._json import parse as parse_json
 from reconciler.providers._qcode_rows import CONCURRENCY, DAILY, TOTAL, parse_row
 from tests.bench.generate import PAGE_SIZE, World, write_declarations, write_pages, write_zone
 

@@ -11,13 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from reconciler.core import fields
-from reconciler.core.diff import eta, in_scope
-from reconciler.core.model import (
-    Listing,
-    ObservedState,
-    RateLimits,
-    Undeclared,
-)
+from reconciler.core.costs import ListCost, RequestCosts
+from reconciler.core.diff import eta
+from reconciler.core.model import Listing, ObservedState, RateLimits, Undeclared
 from reconciler.core.plan import Operation, Phase, Reason, Scope, phase
 from reconciler.core.plan import Undeclared as ReportedKey
 from reconciler.core.plan_document import canonical, plan_document
@@ -296,9 +292,9 @@ def test_a_scope_of_keys_makes_no_key_undeclared() -> None:
 
 def test_a_key_is_in_scope_by_its_name() -> None:
     """Patterns are case-sensitive globs over names; no pattern is every name."""
-    assert in_scope(Scope(), key("a"))
-    assert in_scope(Scope(keys=("x", "a*")), key("abc"))
-    assert not in_scope(Scope(keys=("A*",)), key("abc"))
+    assert Scope().covers("a")
+    assert Scope(keys=("x", "a*")).covers("abc")
+    assert not Scope(keys=("A*",)).covers("abc")
 
 
 def test_keys_of_accounts_that_were_not_read_are_left_out() -> None:
@@ -329,7 +325,7 @@ def test_how_long_a_plan_takes(limits: RateLimits, creates: int, updates: int, e
     """The slowest of the budgets decides; up to one full budget costs no wait."""
     actions = [action(OP.CREATE, WHY.NEW, requests=0) for _ in range(creates)]
     actions += [action(requests=2) for _ in range(updates)]
-    assert eta(actions, {"acc": account(rate_limits=limits)}) == expected
+    assert eta(actions, {"acc": account(rate_limits=limits)}, {}) == expected
 
 
 def test_accounts_wait_side_by_side() -> None:
@@ -339,8 +335,28 @@ def test_accounts_wait_side_by_side() -> None:
     actions = [
         action(OP.CREATE, WHY.NEW, account=label, requests=4) for label in ("one", "two") for _ in range(6)
     ]
-    assert eta(actions, accounts) == timedelta(hours=1)
-    assert eta([], accounts) == timedelta(0)
+    assert eta(actions, accounts, {}) == timedelta(hours=1)
+    assert eta([], accounts, {}) == timedelta(0)
+
+
+def test_reading_everything_again_uses_the_budget_as_well() -> None:
+    """An apply reads the lists before its first action, out of the same minute."""
+    accounts = {"acc": account(rate_limits=RateLimits(requests_per_minute=60))}
+    actions = [action(requests=2) for _ in range(25)]
+    assert eta(actions, accounts, {"acc": 10}) == timedelta(0)
+    assert eta(actions, accounts, {"acc": 11}) == timedelta(minutes=1)
+    assert eta([], accounts, {"acc": 1000}) == timedelta(0)
+
+
+def test_what_the_reading_costs_stands_beside_the_plan() -> None:
+    """It is what the list took, and what the provider is asked once a run."""
+    state = observed()
+    costly = replace(state.listings["acc"], cost=ListCost(requests=7))
+    wanted = desired(key(spec=usd(total=5)))
+    one = wanted.accounts["acc"]
+    asking = replace(one, capabilities=replace(one.capabilities, costs=RequestCosts(session=2)))
+    plan = plan_for(replace(wanted, accounts={"acc": asking}), replace(state, listings={"acc": costly}))
+    assert plan.meta.reading == 9
 
 
 def test_a_new_key_that_stays_at_the_floor_is_told() -> None:

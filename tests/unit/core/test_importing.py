@@ -34,6 +34,10 @@ class Rules:
         """Tell whether the value can be declared."""
         return name == "enabled" or value not in (0, "")
 
+    def misfits(self, spec: Spec) -> tuple[str, ...]:
+        """Refuse a retry outside the group that it is for."""
+        return () if spec.get("group") == "auto" else ("example.retry",)
+
     def refusal(self, spec: Spec) -> str | None:
         """Refuse a key without the required limit."""
         return f"{self.required} is missing" if self.required and self.required not in spec else None

@@ -21,7 +21,6 @@ LOOSE: Final[dict[str, Any]] = {"before": usd(total=1), "after": usd(total=2)}
     [
         (Operation.DISABLE, Reason.TURNED_OFF, {}, Phase.DISABLE),
         (Operation.DISABLE, Reason.LOST, {}, Phase.RECOVER),
-        (Operation.DISABLE, Reason.SUPERSEDED, {}, Phase.RECOVER),
         (Operation.DISABLE, Reason.UNDECLARED, {}, Phase.RETIRE),
         (Operation.DISABLE, Reason.ABSENT, {}, Phase.RETIRE),
         (Operation.DELIVER, Reason.UNBORN, {}, Phase.RECOVER),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from reconciler.core.allowance import Allowance
 from reconciler.core.model import Delivery, SafetyLimits, SourceMark
 from reconciler.core.plan import Action, Operation, Plan, PlannedAccount, Reason, Scope, Undeclared
 from reconciler.core.plan_document import (
@@ -51,7 +52,6 @@ OTHER_ACTION: dict[str, Any] = {
     "after": usd(total=3),
     "deliver": (Delivery(sink="app", name="A"),),
     "protected": True,
-    "requests": 3,
 }
 OTHER_ACCOUNT: dict[str, Any] = {
     "label": "other",
@@ -66,16 +66,18 @@ OTHER_LIMITS: dict[str, Any] = {
     "max_change_percent": 31,
     "max_increase_usd": USD,
     "require": ("total_usd",),
+    "protected": ("acc/prod-*",),
 }
 OTHER_PLAN: dict[str, Any] = {
     "scope": Scope(keys=("a*",)),
     "settings_digest": "sha256:other",
     "declarations_digest": "sha256:other",
     "existing": 21,
+    "allow": Allowance(disables=5, until=NOW.date(), reason="x"),
     "actions": (),
     "accounts": (),
 }
-BESIDE_THE_DIGEST = {"mark", "used_micro_usd"}
+BESIDE_THE_DIGEST = {"mark", "used_micro_usd", "requests"}
 
 
 def _others() -> Iterator[tuple[str, Plan]]:
@@ -123,7 +125,9 @@ def test_no_part_of_a_plan_was_forgotten_here() -> None:
 
 def test_what_only_moves_is_beside_the_digest() -> None:
     """Spend, the clock, the tool, moved lines and warnings leave an approval valid."""
-    moved = replace(ACTION, mark=SourceMark(file="b.yaml", line=9, column=9), used_micro_usd=10**9)
+    moved = replace(
+        ACTION, mark=SourceMark(file="b.yaml", line=9, column=9), used_micro_usd=10**9, requests=99
+    )
     meta = replace(
         PLAN.meta,
         generated_at=NOW + timedelta(days=1),
@@ -132,13 +136,14 @@ def test_what_only_moves_is_beside_the_digest() -> None:
         warnings=("w",),
         undeclared=(Undeclared(account="acc", incarnation="x", remote_id="7", enabled=True),),
         eta=timedelta(hours=1),
+        reading=99,
     )
     assert digest(replace(PLAN, actions=(moved,), meta=meta)) == digest(PLAN)
 
 
 def test_the_digest_of_a_known_plan() -> None:
     """A plan approved with one release can be applied with the next of the same format."""
-    assert digest(PLAN) == "sha256:64aa9a5345eea6b16bfd051ec43ad505d4a4a74c029515aeec91ac37bad1fed4"
+    assert digest(PLAN) == "sha256:742673da13e0ff6094e5b5d0376dc2c0444e343f0d264e3be250d45285c41211"
     assert digest(PLAN) == sha256(plan_body(PLAN))
 
 
@@ -171,6 +176,7 @@ def test_the_plan_file_holds_body_digest_and_what_stands_beside_it() -> None:
         meta=replace(
             PLAN.meta,
             eta=timedelta(seconds=90.7),
+            reading=3,
             undeclared=(Undeclared(account="acc", incarnation="x", remote_id="7", enabled=True),),
         ),
     )
@@ -185,20 +191,29 @@ def test_the_plan_file_holds_body_digest_and_what_stands_beside_it() -> None:
         "warnings": [],
         "eta_seconds": 90,
         "requests": 2,
+        "reading_requests": 3,
+        "exposure_usd": "1",
+        "unbounded": 0,
         "violations": [],
         "facts": [
             {
                 "address": "acc/a",
                 "used_usd": "0.000005",
+                "old_cap_usd": "1",
+                "new_cap_usd": "2",
                 "increase_usd": "1",
                 "cuts_off": False,
+                "requests": 2,
                 "declared_at": {"file": "keys.yaml", "line": 1, "column": 1},
             },
             {
                 "address": "acc/b",
                 "used_usd": None,
+                "old_cap_usd": None,
+                "new_cap_usd": None,
                 "increase_usd": "0",
                 "cuts_off": False,
+                "requests": 0,
                 "declared_at": None,
             },
         ],
@@ -210,12 +225,16 @@ def test_a_plan_file_tells_what_it_breaks() -> None:
     lifted = action(before=usd(total=1), after={"limits.total_usd": "unlimited"})
     document = plan_document(plan_of(lifted, limits=SafetyLimits(max_increase_usd=0)))
     assert len(document["meta"]["violations"]) == 1
+    assert document["meta"]["unbounded"] == 1
     assert document["meta"]["facts"][0]["increase_usd"] is None
+    assert document["meta"]["facts"][0]["new_cap_usd"] == "unlimited"
 
 
 def test_safety_limits_are_written_like_the_settings() -> None:
     """Money is a decimal string, and no limit is null."""
-    limits = SafetyLimits(max_creates=None, max_increase_usd=1_500_000, require=("total_usd",))
+    limits = SafetyLimits(
+        max_creates=None, max_increase_usd=1_500_000, require=("total_usd",), protected=("acc/prod-*",)
+    )
     assert safety_document(limits) == {
         "max_creates": None,
         "max_disables": 3,
@@ -223,5 +242,6 @@ def test_safety_limits_are_written_like_the_settings() -> None:
         "max_change_percent": 30,
         "max_increase_usd": "1.5",
         "require": ["total_usd"],
+        "protected": ["acc/prod-*"],
     }
     assert safety_document(SafetyLimits())["max_increase_usd"] is None

@@ -78,3 +78,9 @@ def test_invisible_text_does_not_push_a_secret_over_the_cut() -> None:
 def test_a_secret_at_the_cut_does_not_show_its_beginning() -> None:
     """Redaction comes before the cut, so no half of a token is left."""
     assert redact("x" * 15 + " rsk_" + "a" * 50, limit=20) == "x" * 15 + " rsk…"
+
+
+def test_the_old_commands_of_a_runner_are_broken() -> None:
+    """A GitHub runner obeys `##[` anywhere in a line, hidden characters between or not."""
+    assert sanitize("a ##[error]b") == redact("a ##[error]b") == "a ## [error]b"
+    assert sanitize("##\u200b[group]") == redact("#\x00#[group]") == "## [group]"

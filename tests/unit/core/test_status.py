@@ -186,6 +186,34 @@ def test_usage_is_joined_by_id_or_by_a_name_that_is_unique() -> None:
     assert [(item.name, item.today) for item in found] == [("a", None), ("b", 3)]
 
 
+def test_usage_is_joined_by_the_name_that_the_provider_made() -> None:
+    """A source that knows only such names is of use where the list shows them beside ours."""
+    rows = [row("1", "team/a~2", alias="Sub key 17"), row("2", "team/b", alias="Sub key 18")]
+    usages = (Usage(name="Sub key 17", today=1), Usage(name="team/b", today=2))
+
+    found = rows_of(
+        [key(deliver=(), generation=2), key("b", deliver=())], rows, usages=usages, namespace="team"
+    )
+
+    assert [(item.name, item.today) for item in found] == [("a", 1), ("b", 2)]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [row("1", "a"), row("2", "a", enabled=False)],
+        [row("1", "a"), row("2", "other", alias="a")],
+        [row("1", "mine", alias="a"), row("2", "other", alias="a")],
+        [row("1", "a"), row("2", "a", foreign=True)],
+    ],
+)
+def test_a_name_that_two_keys_have_joins_neither(rows: list[ObservedKey]) -> None:
+    """What one of them spent is never shown as the other's."""
+    found = rows_of([key(deliver=()), key("mine", deliver=())], rows, usages=(Usage(name="a", today=1),))
+
+    assert {item.today for item in found} == {None}
+
+
 def test_an_account_that_only_shows_keys_shows_them_all() -> None:
     """Nothing can be declared there, so every key is a row, except those of others."""
     rows = [row("1", "x"), row("2", None), row("3", "y", foreign=True)]

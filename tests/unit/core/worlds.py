@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from reconciler.core.diff import EVERYTHING, diff
+from reconciler.core.diff import diff
 from reconciler.core.fields import FIELDS
 from reconciler.core.identity import parse_remote_name
 from reconciler.core.model import (
@@ -25,7 +25,7 @@ from reconciler.core.model import (
     SourceMark,
     Undeclared,
 )
-from reconciler.core.plan import Action, Operation, Plan, PlanMeta, Reason
+from reconciler.core.plan import EVERYTHING, Action, Operation, Plan, PlanMeta, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -79,6 +79,7 @@ def account(
     namespace: str | None = None,
     undeclared: Undeclared = Undeclared.REPORT,
     origin: str = ORIGIN,
+    delete_retired: bool = False,
     **capabilities: Any,
 ) -> DesiredAccount:
     """Return an account whose provider shows no secret twice, unless the capabilities say otherwise."""
@@ -89,6 +90,7 @@ def account(
         namespace=namespace,
         undeclared=undeclared,
         capabilities=replace(CAPABILITIES, **capabilities),
+        delete_retired=delete_retired,
     )
 
 

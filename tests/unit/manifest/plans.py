@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
+from reconciler.core.allowance import Allowance
 from reconciler.core.model import Delivery, Receipt, SafetyLimits, SourceMark
 from reconciler.core.plan import Action, Operation, Plan, PlanMeta, PlannedAccount, Reason, Scope, Undeclared
 from reconciler.core.report import Outcome, Report, Status
@@ -62,6 +63,15 @@ PLAN: Final = Plan(
     settings_digest=DIGEST,
     declarations_digest=DIGEST,
     existing=12,
+    allow=Allowance(
+        creates=40,
+        disables=5,
+        deletes=1,
+        change_percent=60,
+        increase_usd=5_500_000,
+        until=date(2026, 12, 1),
+        reason="three new teams",
+    ),
     meta=PlanMeta(
         generated_at=NOW,
         tool="reconciler 0.1.0",
@@ -69,6 +79,7 @@ PLAN: Final = Plan(
         undeclared=(Undeclared(account="main", incarnation="team/x", remote_id="9", enabled=True),),
         warnings=("slow",),
         eta=timedelta(minutes=5),
+        reading=3,
     ),
 )
 REPORT: Final = Report(

@@ -203,7 +203,13 @@ def test_only_what_can_be_declared_is_taken() -> None:
     assert "total_usd" in (rules.refusal({}) or "")
 
 
-def test_provider_fields_have_no_place_in_a_key_file() -> None:
-    """What only one provider has is left out of what is written."""
-    assert fields_of({"cometapi.retry": True, "limits.concurrency": 3}) == {"limits": {"concurrency": 3}}
+def test_fields_stand_in_their_blocks() -> None:
+    """Limits, and what only one provider has, each under one name."""
+    written = {"limits": {"concurrency": 3}, "cometapi": {"retry": True, "groups": ["b", "a"]}}
+    spec: Spec = {"cometapi.retry": True, "limits.concurrency": 3, "cometapi.groups": ("b", "a")}
+    assert fields_of(spec) == written
+    assert merge_spec({}, {"limits": {"concurrency": 3}, "cometapi": {"retry": True}}) == {
+        "limits.concurrency": 3,
+        "cometapi.retry": True,
+    }
     assert merge_spec({}, fields_of({"enabled": False})) == {"enabled": False}

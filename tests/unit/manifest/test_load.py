@@ -14,7 +14,7 @@ import pytest
 
 from reconciler.core.model import Delivery, Lifecycle, SourceMark
 from reconciler.manifest.load import collection_paused, load_manifest
-from reconciler.manifest.wire_settings import BUILT_IN_TYPES
+from reconciler.manifest.wire_sinks import BUILT_IN_TYPES
 from tests.unit.manifest.projects import KINDS, SETTINGS, USD
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def test_a_manifest_becomes_settings_and_keys(project: Project) -> None:
         (f"'{CANARY}': 1", "8:5: an unknown field; remove it or correct its spelling"),
         (
             "partner: {x: 1}",
-            "8:5: `partner` has no fields of its own that can be declared; remove this block",
+            "8:5: there is no account of `partner`, or it has no fields of its own; remove this block",
         ),
         ("limits: 5", "8:5: `limits` must be a mapping (`name: value` lines); write {} for an empty one"),
         ("limits:", "8:5: `limits` must be a mapping (`name: value` lines); write {} for an empty one"),
@@ -197,6 +197,11 @@ def test_each_mistake_in_a_key_has_a_place_and_a_remedy(
             "provider: partner",
             "provider: partner, undeclared: delete",
             "4:29: this provider cannot delete keys; use `undeclared: report` or `ignore`",
+        ),
+        (
+            "provider: partner",
+            "provider: partner, retired: delete",
+            "4:29: this provider cannot delete keys; use `retired: keep`",
         ),
         (
             "provider: partner",

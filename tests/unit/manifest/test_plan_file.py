@@ -11,7 +11,7 @@ import pytest
 
 from reconciler.core.plan_document import digest, plan_document, sha256
 from reconciler.errors import StalePlanError, UsageError
-from reconciler.manifest import plan_file
+from reconciler.manifest import json_file
 from reconciler.manifest.plan_file import read_plan
 from tests.unit.manifest.plans import PLAN
 
@@ -182,6 +182,6 @@ def test_files_that_cannot_be_a_plan_are_refused(monkeypatch: pytest.MonkeyPatch
     os.mkfifo("pipe.json")
     with pytest.raises(UsageError, match="is not a regular file"):
         read_plan(Path("pipe.json"))
-    monkeypatch.setattr(plan_file, "MAX_BYTES", 10)
+    monkeypatch.setattr(json_file, "MAX_BYTES", 10)
     with pytest.raises(UsageError, match="is larger than 10 bytes"):
         read_plan(FILE)

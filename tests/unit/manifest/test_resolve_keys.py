@@ -179,6 +179,9 @@ def test_claims_on_one_remote_key_are_a_problem(project: Project) -> None:
           d: {renamed_from: gone}
           e: {renamed_from: a}
           f: {renamed_from: f}
+          g: {renamed_from: nowhere/g}
+          h: {renamed_from: main/x}
+          i: {renamed_from: main/x}
         """
     )
     assert project.problems() == [
@@ -186,6 +189,8 @@ def test_claims_on_one_remote_key_are_a_problem(project: Project) -> None:
         "keys/a.yaml:7:3: its `renamed_from` is that of keys/a.yaml:6:3 too; keep one of them",
         "keys/a.yaml:8:3: its former name is still declared, at keys/a.yaml:4:3; remove that",
         "keys/a.yaml:9:3: its former name is still declared, at keys/a.yaml:9:3; remove that",
+        "keys/a.yaml:10:3: its `renamed_from` names no account; they are: main, other",
+        "keys/a.yaml:12:3: its `renamed_from` is that of keys/a.yaml:11:3 too; keep one of them",
     ]
 
 

@@ -37,6 +37,7 @@ def test_accounts_have_everything_filled_in(project: Project) -> None:
             token: {file: .token}
             namespace: team
             undeclared: delete
+            retired: delete
             rate_limits: {requests_per_minute: 7}
         salt: {env: SALT}
         """,
@@ -61,6 +62,7 @@ def test_accounts_have_everything_filled_in(project: Project) -> None:
         Undeclared.DELETE,
     )
     assert desired.capabilities.deletes
+    assert (desired.delete_retired, manifest.desired.accounts["plain"].delete_retired) == (True, False)
     assert manifest.settings.salt is not None
     assert manifest.settings.salt.env == "SALT"
 
@@ -179,6 +181,16 @@ def test_one_limit_is_declared_in_one_unit(project: Project) -> None:
     twice = ProviderKind(capabilities=replace(FULL, same_limit=same), default_base_url="https://api.example")
     with pytest.raises(ManifestError, match=r"same limit as `limits.total_usd`"):
         project.load(partner=twice)
+
+
+def test_a_limit_in_a_unit_of_unknown_worth_is_answered_with_what_can_be_declared(project: Project) -> None:
+    """What would have to be known, and the field that needs nothing."""
+    same = frozenset({"limits.total_usd", "limits.concurrency"})
+    project.keys("version: 1\nkeys: {a: {account: main, limits: {total_usd: 1}}}\n")
+    counts = replace(FULL, same_limit=same, updatable=frozenset({"limits.concurrency"}))
+    counting = ProviderKind(capabilities=counts, default_base_url="https://api.example")
+    with pytest.raises(ManifestError, match=r"in the account's `options`, or declare `concurrency`"):
+        project.load(partner=counting)
 
 
 def test_a_key_on_an_account_that_only_reads_is_told_why(project: Project) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
+from reconciler.core.allowance import Allowance
 from reconciler.core.model import Delivery, Receipt, SafetyLimits, SourceMark
 from reconciler.core.plan import (
     Action,
@@ -185,6 +186,7 @@ def plan(actions: Iterable[Action] = (), *, scope: Scope | None = None, **meta: 
         undeclared=(),
         warnings=(),
         eta=timedelta(0),
+        reading=2,
     )
     return Plan(
         accounts=(
@@ -203,6 +205,15 @@ def plan(actions: Iterable[Action] = (), *, scope: Scope | None = None, **meta: 
         existing=5,
         meta=replace(beside, **meta),  # type: ignore[arg-type]  # the caller names fields of PlanMeta
     )
+
+
+def allowed_plan() -> Plan:
+    """Return a plan whose safety limits were raised for a while, with a reason that would like to be more."""
+    allow = Allowance(
+        disables=5, increase_usd=5_500 * USD, until=date(2026, 12, 1), reason="team b moves; see @ops **now**"
+    )
+    raised = SafetyLimits(max_deletes=None, max_disables=5, max_increase_usd=5_500 * USD)
+    return replace(plan(four_disables()), limits=raised, allow=allow)
 
 
 def rich_plan() -> Plan:
@@ -353,4 +364,4 @@ def hostile_report() -> Report:
 
 def shown(text: str) -> str:
     """Return how the address of a key of that name is shown in every format."""
-    return sanitize(f"reseller/{text}").replace("##[", "## [")
+    return sanitize(f"reseller/{text}")

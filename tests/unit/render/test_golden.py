@@ -26,6 +26,7 @@ PLANS: Final = {
     "scoped": samples.plan([samples.WIDENED], scope=Scope(accounts=("reseller",), keys=("client-*",))),
     "refused": samples.plan([samples.DELETED, *samples.four_disables()]),
     "hostile": samples.hostile_plan(),
+    "allowed": samples.allowed_plan(),
 }
 REPORTS: Final = {
     "rich": samples.rich_report(),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from reconciler.core.report import Status
-from reconciler.render.markdown import render_plan, render_report
+from reconciler.render.markdown import fit_plan, render_plan, render_report
 from tests.unit.render import samples
 
 if TYPE_CHECKING:
@@ -109,21 +109,50 @@ def test_red_rows_are_never_dropped_silently(limit: int) -> None:
         for number in range(999)
     ]
     text = render_plan(samples.plan(disables, warnings=("a long warning " * 200,) * 50), limit=limit)
-    shown = text.count("**disable** |")
+    shown = text.count("leaver-")
     missing = re.search(r"\*\*(\d+) of 999 rows to look at first\*\*", text)
 
-    assert len(text) <= limit
+    assert len(text.encode()) <= limit
     assert missing is not None
     assert int(missing[1]) + shown == 999
 
 
+def test_red_rows_lose_their_reasons_and_then_all_but_their_names() -> None:
+    """Before a red row is dropped, the reasons go, and then everything but the names by operation."""
+    disables = [
+        replace(samples.DISABLED, name=f"leaver-{number}", remote_id=str(number)) for number in range(300)
+    ]
+    plan = samples.plan([*disables, samples.CUT_OFF, samples.CREATE])
+    brief, names = fit_plan(plan, limit=40_000), fit_plan(plan, limit=10_000)
+
+    assert "because" not in brief.text
+    assert brief.text.count("**disable** |") == 300
+    assert "- `↓` **disable**: `reseller/leaver-0`, `" in names.text
+    assert "(narrows) (protected) (refused) (cuts the key off): `reseller/spender`" in names.text
+    assert all(f"`reseller/leaver-{number}`" in names.text for number in range(300))
+    assert "the details of the rows to look at first" in names.text
+    assert [(page.cut, page.missing) for page in (brief, names)] == [(True, 0), (True, 0)]
+
+
+def test_what_found_no_room_is_counted_for_the_caller_too() -> None:
+    """Whoever records an approval can see whether a page shows everybody who is cut off."""
+    disables = [replace(samples.DISABLED, name=f"{number}-{'x' * 90}") for number in range(99)]
+    whole, part = fit_plan(samples.plan(disables)), fit_plan(samples.plan(disables), limit=3_000)
+
+    assert (whole.cut, whole.missing) == (False, 0)
+    assert part.cut
+    assert part.missing == 99 - part.text.count("`reseller/")
+    assert len(part.text.encode()) <= 3_000
+
+
 def test_long_reports_are_cut_like_plans() -> None:
-    """A report of many failures keeps to the limit and counts what it leaves out."""
+    """A report of many failures keeps to the limit and says what it leaves out; each key keeps its status."""
     outcomes = [
         samples.outcome(replace(samples.NARROWED, name=f"key-{number}"), Status.FAILED, "no " * 500)
         for number in range(99)
     ]
     text = render_report(samples.report(outcomes), limit=20_000)
 
-    assert len(text) <= 20_000
-    assert re.search(r"\*\*\d+ of 99 rows to look at first\*\*", text)
+    assert len(text.encode()) <= 20_000
+    assert "the details of the rows to look at first" in text
+    assert "- `✗` **update** (failed): `reseller/key-0`, `reseller/key-1`" in text

@@ -98,22 +98,25 @@ def test_exposure_counts_caps_up_and_down() -> None:
 
 
 def test_spend_is_told_with_the_cap() -> None:
-    """Used, old cap and new cap stand in one line, whichever of them are known."""
+    """Used, old cap, new cap and exposure stand in one line, whichever of them are known."""
     lifted = replace(samples.WIDENED, after=samples.limits(total_usd="unlimited"))
     kept = replace(samples.WIDENED, after=samples.limits(daily_usd=1, total_usd=100))
     unread = replace(samples.WIDENED, used_micro_usd=None)
+    narrowed, minted = samples.NARROWED, samples.CREATE
     told = [
         span.text
-        for action in (lifted, kept, unread)
+        for action in (lifted, kept, unread, narrowed, minted)
         for detail in plan_view(samples.plan([action])).rows[0].details
         if detail.label == "money"
         for span in detail.value
     ]
 
     assert told == [
-        "used 99.99 USD, lifetime cap 100 USD → unlimited",
+        "used 99.99 USD, lifetime cap 100 USD → unlimited, exposure without a bound",
         "used 99.99 USD, lifetime cap 100 USD",
-        "lifetime cap 100 USD → 250 USD",
+        "lifetime cap 100 USD → 250 USD, exposure +150 USD",
+        "used 12.5 USD, lifetime cap 100 USD → 80 USD, exposure -20 USD",
+        "lifetime cap 100 USD, exposure +100 USD",
     ]
 
 

@@ -1,0 +1,55 @@
+"""Switching keys off at once, ahead of the review that follows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from reconciler.app.usecases import apply_plan, make_plan
+from reconciler.core.diff import guarded
+from reconciler.core.key_actions import disable
+from reconciler.core.plan import Reason, in_order
+from reconciler.core.view import View
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from reconciler.app.control import RunControl
+    from reconciler.app.usecases import World
+    from reconciler.core.plan import Action
+    from reconciler.core.report import Report
+    from reconciler.ports.progress import Progress
+
+
+def disable_now(
+    world: World, addresses: Collection[str], *, salt: bytes, control: RunControl, progress: Progress
+) -> Report:
+    """Switch off every live row of some declared keys, whatever else is the matter with them.
+
+    The number of keys is not limited, since each was named; a protected key is refused as ever.
+
+    Args:
+        world: with providers that may write.
+        addresses: of the keys.
+        salt: of the idempotency keys; nothing is minted.
+        control: asked before each key whether to go on.
+        progress: told what happens.
+    """
+    live = world.observe()
+    view = View.of(world.desired, live, now=world.clock.now())
+    plan = make_plan(world, live)
+    limits = replace(plan.limits, max_disables=None)
+    actions = [guarded(action, limits) for action in _actions(view, addresses)]
+    emergency = replace(plan, actions=in_order(actions), limits=limits)
+    return apply_plan(world, emergency, live, salt=salt, control=control, progress=progress)
+
+
+def _actions(view: View, addresses: Collection[str]) -> Iterator[Action]:
+    for label, keys in view.keys.items():
+        for key in keys:
+            if key.address not in addresses:
+                continue
+            for row in view.rows[label].get(key.name, ()):
+                if row.key.live:
+                    action = disable(label, row, Reason.EMERGENCY)
+                    yield replace(action, protected=key.lifecycle.protected, mark=key.mark)

@@ -1,0 +1,1 @@
+"""The audit trail: evidence of what was done, for people."""

@@ -1,0 +1,1 @@
+"""Leases: what lets one run apply at a time."""

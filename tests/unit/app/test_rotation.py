@@ -1,0 +1,83 @@
+"""Which keys are due, and switching keys off at once."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from reconciler.app.emergency import disable_now
+from reconciler.app.rotation import due_rotations
+from reconciler.core.model import SafetyLimits
+from reconciler.core.plan import Reason
+from reconciler.core.report import Status
+from reconciler.providers.memory import MemoryProvider
+from tests.unit.app.stage import SALT, Stage, key
+
+if TYPE_CHECKING:
+    from reconciler.core.report import Report
+
+DAY = timedelta(days=1)
+
+
+def due(stage: Stage, within: timedelta = timedelta(0)) -> list[str]:
+    """Return the names of the keys that are due, read by a client that cannot write."""
+    world = stage.world(MemoryProvider(stage.server, "reader", read_only=True))
+    return [found.key.name for found in due_rotations(world, within=within)]
+
+
+def test_keys_are_due_by_their_delivery() -> None:
+    """Thirty days after the sink took the secret; earlier when asked to look ahead."""
+    stage = Stage()
+    stage.declare(key("a", rotate_every=30 * DAY), key("b", rotate_every=60 * DAY), key("c"))
+    stage.apply()
+    assert due(stage) == []
+    stage.clock.advance(30 * 86400)
+    assert due(stage) == ["a"]
+    assert due(stage, 30 * DAY) == ["a", "b"]
+
+
+def test_a_key_whose_rotation_was_asked_for_is_not_due_again() -> None:
+    """A second scheduled run before the merge's apply raises nothing twice."""
+    stage = Stage()
+    stage.declare(key("a", rotate_every=DAY))
+    stage.apply()
+    stage.clock.advance(2 * 86400)
+    stage.declare(key("a", rotate_every=DAY, generation=2))
+    assert due(stage) == []
+    stage.declare(key("a", rotate_every=DAY, absent=True))
+    assert due(stage) == []
+
+
+def disable(stage: Stage, *addresses: str) -> Report:
+    """Switch some keys off at once."""
+    return disable_now(
+        stage.world(), set(addresses), salt=SALT, control=stage.control, progress=stage.watcher
+    )
+
+
+def test_every_live_row_of_a_named_key_goes_off() -> None:
+    """Predecessors in their overlap too; other keys are left alone, and no limit counts named keys."""
+    stage = Stage(limits=SafetyLimits(max_disables=0))
+    stage.declare(key("a"), key("b"))
+    stage.apply()
+    stage.declare(key("a", generation=2), key("b"))
+    stage.apply()
+    report = disable(stage, "main/a")
+    assert [outcome.status for outcome in report.outcomes] == [Status.DONE, Status.DONE]
+    assert {outcome.action.reason for outcome in report.outcomes} == {Reason.EMERGENCY}
+    assert [row.name for row in stage.live()] == ["b"]
+    assert disable(stage, "main/a").outcomes == ()
+
+
+@pytest.mark.parametrize("protects", ["the declaration", "the settings"])
+def test_a_protected_key_is_not_switched_off(protects: str) -> None:
+    """Protection is taken away by its own line first."""
+    own = protects == "the declaration"
+    stage = Stage(limits=SafetyLimits(protected=() if own else ("main/*",)))
+    stage.declare(key("a", protected=own))
+    stage.apply()
+    (outcome,) = disable(stage, "main/a").outcomes
+    assert outcome.status is Status.REFUSED
+    assert len(stage.live()) == 1
