@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import click
 
@@ -36,6 +36,17 @@ UNREVIEWED: Final = (
 )
 
 
+class Review(Protocol):
+    """A review that was proved before anything was read."""
+
+    def check(self, plan: Plan) -> None:
+        """Make sure that a plan is the reviewed one.
+
+        Raises:
+            StalePlanError: when it is not.
+        """
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """What `apply` is asked to do.
@@ -43,6 +54,7 @@ class Request:
     Attributes:
         saved: a reviewed plan, from its file.
         expect: the digest that was reviewed.
+        review: what a plan has to agree with beyond that.
         agreed: `--yes`: whatever is planned now counts as reviewed.
         deadline: after this no further key is begun.
         accounts: labels to look at; none means all.
@@ -52,6 +64,7 @@ class Request:
 
     saved: Plan | None
     expect: str | None
+    review: Review | None = None
     agreed: bool
     deadline: timedelta | None
     accounts: tuple[str, ...]
@@ -94,7 +107,8 @@ def run_apply(session: Session, request: Request) -> Report:
 
 
 def _require_review(request: Request) -> None:
-    reviewed = request.saved is not None or request.expect is not None or request.agreed
+    named = request.saved is not None or request.expect is not None or request.review is not None
+    reviewed = named or request.agreed
     if not reviewed and not interactive():
         raise StalePlanError(UNREVIEWED)
 
@@ -119,24 +133,37 @@ def _reviewed(
 ) -> tuple[Plan, ObservedState]:
     """Return the reviewed plan, and the world as it is after the review."""
     if request.saved is not None:
-        check_reviewed(world, request.saved, expect=request.expect)
+        _check(world, request.saved, request)
         drain(control, clock)
-        return request.saved, _observe(world)
-    asks = request.expect is None and not request.agreed
+        return request.saved, _observe_alone(world)
+    asks = request.expect is None and request.review is None and not request.agreed
     if not asks:
         drain(control, clock)
-    live = _observe(world)
+    live = _observe(world) if asks else _observe_alone(world)
     plan = make_plan(world, live, scope=scope)
     try:
-        check_reviewed(world, plan, expect=request.expect)
+        _check(world, plan, request)
     except ReconcilerError:
         _show(session, plan, request)
         raise
     if asks and plan.work:
         _ask(session, plan, request)
         drain(control, clock)
-        live = _observe(world)
+        live = _observe_alone(world)
     return plan, live
+
+
+def _check(world: World, plan: Plan, request: Request) -> None:
+    if request.review is not None:
+        request.review.check(plan)
+    check_reviewed(world, plan, expect=request.expect)
+
+
+def _observe_alone(world: World) -> ObservedState:
+    """Take the lease, where there is one, before reading what will be acted on."""
+    if world.lease is not None:
+        world.lease.acquire()
+    return _observe(world)
 
 
 def _observe(world: World) -> ObservedState:

@@ -12,6 +12,7 @@ from reconciler.app.doctor import examine_account, examine_sink, failure
 from reconciler.app.preflight import entry_of
 from reconciler.app.probe import Probe
 from reconciler.cli.clock import SystemClock
+from reconciler.cli.custody import escrow_of
 from reconciler.cli.options import scope_of
 from reconciler.cli.progress import StderrProgress
 from reconciler.cli.signals import drain, quit_at_once
@@ -50,6 +51,7 @@ def examine(
         for label in labels:
             found += _account(manifest, label, clock, progress)
         found += _sinks(manifest, labels, clock)
+        found += _escrow(manifest)
         interrupted = None
         if probes:
             measured, interrupted = _probed(manifest, labels[0], clock, progress)
@@ -109,6 +111,16 @@ def _sinks(manifest: Manifest, labels: tuple[str, ...], clock: SystemClock) -> I
             yield fail(f"sink {name}", str(error), ExitCode.CREDENTIALS)
         except ReconcilerError as error:
             yield failure(f"sink {name}", error)
+
+
+def _escrow(manifest: Manifest) -> Iterator[Finding]:
+    try:
+        escrow = escrow_of(manifest.settings.custody)
+        if escrow is not None:
+            escrow.preflight()
+            yield ok("escrow", "a secret can be sealed")
+    except ReconcilerError as error:
+        yield failure("escrow", error)
 
 
 def _probed(

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from reconciler.app.usecases import World
     from reconciler.cli.session import Session
+    from reconciler.core.fields import Field
     from reconciler.core.importing import Declaration, Drafted
     from reconciler.core.model import DesiredAccount, ObservedState
     from reconciler.manifest.settings import Manifest
@@ -98,12 +99,23 @@ def _imported(session: Session, label: str, path: Path) -> Imported:
                 return Imported(lines=_summary(found, path), road=())
             text = path.read_text("utf-8")
             written = add_declarations(
-                text, found.declarations, account=label, origin=account.origin, file=str(path)
+                text,
+                found.declarations,
+                account=label,
+                origin=account.origin,
+                file=str(path),
+                own=_own_fields(manifest),
             )
             write_result_file(path, written)
             problems = _problems(session, world, observed, found.declarations, label)
     road = (_REVEALED if account.capabilities.reveals else _HIDDEN,)
     return Imported(lines=_summary(found, path), road=road, problems=problems)
+
+
+def _own_fields(manifest: Manifest) -> tuple[Field, ...]:
+    accounts = manifest.desired.accounts.values()
+    found = {field.name: field for account in accounts for field in account.capabilities.own}
+    return tuple(field for _, field in sorted(found.items()))
 
 
 def _drafted(manifest: Manifest, account: DesiredAccount, observed: ObservedState, path: Path) -> Drafted:

@@ -22,12 +22,12 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _DURATION: Final = re.compile(
-    r"(?:(?P<hours>[0-9]{1,4})h)?(?:(?P<minutes>[0-9]{1,5})m)?(?:(?P<seconds>[0-9]{1,6})s)?"
+    r"(?:(?P<days>[0-9]{1,4})d)?(?:(?P<hours>[0-9]{1,4})h)?(?:(?P<minutes>[0-9]{1,5})m)?(?:(?P<seconds>[0-9]{1,6})s)?"
 )
 
 
 class Duration(click.ParamType[timedelta]):
-    """A time span like `90s`, `20m` or `1h30m`."""
+    """A time span like `90s`, `20m`, `1h30m` or `7d`."""
 
     name = "duration"
 
@@ -40,7 +40,7 @@ class Duration(click.ParamType[timedelta]):
             timedelta(**{unit: int(text) for unit, text in found.groupdict("0").items()}) if found else None
         )
         if not span:
-            self.fail("write it like 90s, 20m or 1h30m", param, ctx)
+            self.fail("write it like 90s, 20m, 1h30m or 7d", param, ctx)
         return span
 
 
@@ -98,7 +98,6 @@ def scope_of(desired: DesiredState, *, accounts: tuple[str, ...], keys: tuple[st
     Raises:
         UsageError: when an option matches nothing, which is a typing mistake more often than not.
     """
-    from reconciler.core.diff import in_scope
     from reconciler.core.plan import Scope
 
     for label in accounts:
@@ -108,7 +107,7 @@ def scope_of(desired: DesiredState, *, accounts: tuple[str, ...], keys: tuple[st
             raise UsageError(msg)
     for pattern in keys:
         one = Scope(keys=(pattern,))
-        if not any(in_scope(one, key) for key in desired.keys):
+        if not any(one.covers(key.name) for key in desired.keys):
             msg = f"no declared key matches {pattern!r}; correct --key"
             raise UsageError(msg)
     return Scope(accounts=tuple(sorted(set(accounts))), keys=tuple(sorted(set(keys))))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from contextlib import closing
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reconciler.cli.clock import SystemClock
@@ -15,13 +16,34 @@ from reconciler.cli.signals import quit_at_once
 if TYPE_CHECKING:
     from reconciler.cli.session import Session
     from reconciler.cli.terminal import Look
+    from reconciler.core.model import DesiredState, ObservedState
     from reconciler.core.plan import Plan
 
 _LOG = logging.getLogger("reconciler.plan")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """A plan and what it was made from.
+
+    Attributes:
+        plan: for the world as it was read.
+        desired: from the settings and the declarations.
+        observed: what was read.
+    """
+
+    plan: Plan
+    desired: DesiredState
+    observed: ObservedState
+
+
 def fresh_plan(session: Session, *, accounts: tuple[str, ...], keys: tuple[str, ...]) -> Plan:
-    """Return the plan for the world as it is now; the transport refuses anything but GET.
+    """Return the plan for the world as it is now; see `planned`."""
+    return planned(session, accounts=accounts, keys=keys).plan
+
+
+def planned(session: Session, *, accounts: tuple[str, ...], keys: tuple[str, ...]) -> Planned:
+    """Return the plan for the world as it is now, and that world; the transport refuses anything but GET.
 
     Args:
         session: the global options.
@@ -42,7 +64,8 @@ def fresh_plan(session: Session, *, accounts: tuple[str, ...], keys: tuple[str, 
             observed = world.observe()
             for label, listing in observed.listings.items():
                 _LOG.info("%s: %d keys at the provider", label, len(listing.keys))
-            return make_plan(world, observed, scope=scope)
+            plan = make_plan(world, observed, scope=scope)
+            return Planned(plan=plan, desired=world.desired, observed=observed)
 
 
 def shown(plan: Plan, form: str, look: Look) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 import click
 from click.shell_completion import CompletionItem
@@ -20,10 +20,16 @@ COMMANDS: Final[Mapping[str, str]] = {
     "validate": "Check settings and key files, offline.",
     "plan": "Show what apply would do; reads only.",
     "apply": "Do what was reviewed.",
+    "verify-plan": "Derive a saved plan again, offline.",
     "drift": "Exit with 2 when keys are not as declared; reads only.",
     "status": "Show usage, caps, expiry and custody of every key.",
     "import": "Write declarations for the keys that an account has.",
+    "rotate": "Ask for new secrets, in the key files.",
+    "disable": "Switch keys off at once.",
     "verify": "Ask the provider with the delivered keys themselves.",
+    "github": "Show plans on GitHub, and keep track of drift there.",
+    "recover": "Deliver a secret that was sealed in escrow.",
+    "audit": "Show an audit trail, and check that it is whole.",
     "doctor": "Check credentials, accounts and sinks before they fail.",
     "schema": "Print a JSON Schema for editors and other programs.",
     "sandbox": "Serve a local simulator of the provider.",
@@ -33,34 +39,41 @@ COMMANDS: Final[Mapping[str, str]] = {
 
 
 class LazyGroup(click.Group):
-    """A group whose commands live in one module each under `reconciler.cli.commands`."""
+    """A group whose commands live in one module each.
+
+    Attributes:
+        table: short helps by name, so that listing the commands imports none of them.
+        package: where the modules are.
+    """
+
+    table: ClassVar[Mapping[str, str]] = COMMANDS
+    package: ClassVar[str] = "reconciler.cli.commands"
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names, in the order of use."""
         del ctx
-        return list(COMMANDS)
+        return list(self.table)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import the module of a command."""
         del ctx
-        if cmd_name not in COMMANDS:
+        if cmd_name not in self.table:
             return None
         # `import` is a word of Python, so its module cannot have that name.
-        module = "import_keys" if cmd_name == "import" else cmd_name
-        command = import_module(f"reconciler.cli.commands.{module}").command
+        module = "import_keys" if cmd_name == "import" else cmd_name.replace("-", "_")
+        command = import_module(f"{self.package}.{module}").command
         return command if isinstance(command, click.Command) else None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands without importing them."""
         del ctx
         with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+            formatter.write_dl(list(self.table.items()))
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Complete names without importing them."""
-        own = [
-            CompletionItem(name, help=text) for name, text in COMMANDS.items() if name.startswith(incomplete)
-        ]
+        offers = self.table.items()
+        own = [CompletionItem(name, help=text) for name, text in offers if name.startswith(incomplete)]
         return own + click.Command.shell_complete(self, ctx, incomplete)
 
 

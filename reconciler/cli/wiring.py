@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from reconciler.cli.custody import audit_of, custody_problems, escrow_of, lease_of
 from reconciler.cli.version import TOOL
 from reconciler.errors import ManifestError, Problem
 from reconciler.manifest.load import collection_paused, load_manifest
@@ -70,6 +71,7 @@ __all__ = [
     "provider_of",
     "salt_of",
     "sink_of",
+    "without_the_command_line_of_httpx",
 ]
 
 _LOG: Final = logging.getLogger("reconciler.wiring")
@@ -113,7 +115,7 @@ def opened(
     from reconciler.app.usecases import World
     from reconciler.sinks import registry
 
-    _without_the_command_line_of_httpx()
+    without_the_command_line_of_httpx()
     settings, desired = manifest.settings, manifest.desired
     chosen = sorted(set(labels))
     used = {item.sink for key in desired.keys if key.account in chosen for item in key.deliver}
@@ -138,7 +140,19 @@ def opened(
             timed = replace(settled, options={**settled.options, "clock": clock})
             sinks[settled.name] = registry.build(timed)
             stack.callback(sinks[settled.name].close)
-        yield World(desired=desired, providers=providers, sinks=sinks, clock=clock, tool=TOOL)
+        lease = lease_of(settings.custody, clock, _read_options) if writable else None
+        if lease is not None:
+            stack.callback(lease.release)
+        yield World(
+            desired=desired,
+            providers=providers,
+            sinks=sinks,
+            clock=clock,
+            tool=TOOL,
+            audit=audit_of(settings.custody) if writable else None,
+            escrow=escrow_of(settings.custody),
+            lease=lease,
+        )
 
 
 def provider_of(
@@ -180,7 +194,7 @@ def sink_of(manifest: Manifest, name: str, *, clock: Clock) -> Sink:
 
 
 def _entry_of(manifest: Manifest, label: str) -> ProviderEntry:
-    _without_the_command_line_of_httpx()
+    without_the_command_line_of_httpx()
     return KNOWN[manifest.settings.accounts[label].provider]
 
 
@@ -192,7 +206,8 @@ def _connected(
     return _connection(account, token, clock=clock, progress=progress, writable=writable, deadline=None)
 
 
-def _without_the_command_line_of_httpx() -> None:
+def without_the_command_line_of_httpx() -> None:
+    """Keep httpx from loading what only its own program needs; call it before httpx is imported."""
     # httpx loads its own command line, and with it rich and pygments, unless that import fails.
     sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]  # None is how an import is made to fail
 
@@ -214,14 +229,14 @@ def _tokens(accounts: Iterable[AccountSettings]) -> dict[str, Secret]:
 
 
 def missing_extras(settings: Settings) -> list[Problem]:
-    """Return, for each declared sink whose packages are not installed, where it is and how to get them."""
+    """Return what of the settings this machine cannot do for lack of packages, with place and remedy."""
     from reconciler.sinks import registry
 
     return [
         Problem(file=sink.mark.file, line=sink.mark.line, column=sink.mark.column, message=lacking)
         for sink in settings.sinks.values()
         if (lacking := registry.missing_extra(sink.type))
-    ]
+    ] + custody_problems(settings.custody)
 
 
 def _plugin_options(kind: str) -> type[BaseModel] | None:
@@ -236,6 +251,15 @@ def _with_secrets(sinks: Iterable[SinkSettings]) -> list[SinkSettings]:
     """Return the sinks with every credential read, or raise with every one that is missing."""
     problems: list[Problem] = []
     found = [replace(sink, options=_filled_in(sink.options, problems)) for sink in sinks]
+    if problems:
+        raise ManifestError(problems)
+    return found
+
+
+def _read_options(options: Mapping[str, object]) -> Mapping[str, object]:
+    """Return options with every credential read, or raise with every one that is missing."""
+    problems: list[Problem] = []
+    found = _filled_in(options, problems)
     if problems:
         raise ManifestError(problems)
     return found

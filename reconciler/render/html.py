@@ -30,7 +30,8 @@ article { margin: .5rem 0; padding: .5rem .75rem; background: var(--box); border
   border-left: .3rem solid currentColor; border-radius: .3rem; }
 article > * { color: var(--text); font-weight: 400; }
 article h3 { margin: 0; font-size: 1rem; }
-article h3 b { margin-right: .5rem; } article h3 small { margin-left: .5rem; font-size: inherit; }
+article h3 b { margin-right: .5rem; white-space: nowrap; }
+article h3 small { margin-left: .5rem; font-size: inherit; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 0 1rem; margin: .25rem 0 0; }
 dt { color: var(--quiet); } dd { margin: 0; }
 @media (max-width: 36rem) { dl { grid-template-columns: 1fr; } dd { margin-left: 1rem; } }

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from reconciler.render.plan_view import plan_view
 from reconciler.render.report_view import report_view
-from reconciler.render.view import Tone, Weight, counted
+from reconciler.render.view import NAME_LIMIT, Tone, Weight, counted, foreign
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,10 +20,11 @@ if TYPE_CHECKING:
     from reconciler.render.view import Detail, Line, Notice, Row, Span, View
 
 LIMIT: Final = 60_000
-"""A comment on GitHub takes 65,536 characters; the rest is for whoever posts it."""
+"""Bytes. A comment on GitHub takes 65,536 characters; the rest is for whoever posts it."""
 
 _BACKTICKS: Final = re.compile(r"`+")
 _LOUD: Final = frozenset({Tone.STRONG, Tone.WARN, Tone.DANGER})
+_ALERTS: Final = frozenset({"cuts the key off", "refused"})
 _FEW: Final = 10
 
 
@@ -34,6 +35,8 @@ class _Cut:
     context: bool = False
     others: bool = False
     items: int | None = None
+    why: bool = False
+    names: bool = False
     red: int | None = None
 
 
@@ -42,17 +45,29 @@ _CUTS: Final = (
     _Cut(context=True),
     _Cut(context=True, others=True),
     _Cut(context=True, others=True, items=_FEW),
+    _Cut(context=True, others=True, items=_FEW, why=True),
+    _Cut(context=True, others=True, items=_FEW, why=True, names=True),
 )
 
 
-def render_plan(plan: Plan, *, limit: int = LIMIT) -> str:
-    """Return a plan as Markdown; what had to be left out to fit is counted at its top.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fitted:
+    """A page that keeps to its limit.
 
-    Args:
-        plan: what to show.
-        limit: most characters; from about 3,000 on it is kept whatever the plan holds.
+    Attributes:
+        text: as Markdown.
+        cut: something is left out, and its top says what.
+        missing: rows to look at first of which not even the name found room.
     """
-    return _fit(plan_view(plan), limit)
+
+    text: str
+    cut: bool = False
+    missing: int = 0
+
+
+def render_plan(plan: Plan, *, limit: int = LIMIT) -> str:
+    """Return a plan as Markdown; see `fit_plan`."""
+    return fit_plan(plan, limit=limit).text
 
 
 def render_report(report: Report, *, limit: int = LIMIT) -> str:
@@ -60,24 +75,59 @@ def render_report(report: Report, *, limit: int = LIMIT) -> str:
 
     Args:
         report: what to show.
-        limit: most characters; from about 3,000 on it is kept whatever the report holds.
+        limit: most bytes in UTF-8; from about 3,000 on it is kept whatever the report holds.
     """
-    return _fit(report_view(report), limit)
+    return _fit(report_view(report), limit).text
 
 
-def _fit(view: View, limit: int) -> str:
+def fit_plan(plan: Plan, *, limit: int = LIMIT) -> Fitted:
+    """Return a plan as Markdown; what had to be left out to fit is counted at its top.
+
+    Given up first are the reasons of rows that cut nobody off, then their fields, then these rows, then
+    all but ten lines of every list, then the reasons of the red rows, then all of them but their names.
+
+    Args:
+        plan: what to show.
+        limit: most bytes in UTF-8, and so most characters in any way of counting; from about 3,000 on it
+            is kept whatever the plan holds.
+    """
+    return _fit(plan_view(plan), limit)
+
+
+def fit_view(view: View, *, limit: int = LIMIT) -> Fitted:
+    """Return anything that is told like a plan as Markdown, cut in the same order; see `fit_plan`."""
+    return _fit(view, limit)
+
+
+def code(text: str, *, limit: int = NAME_LIMIT) -> str:
+    """Return foreign text as a code span, where it is neither markup nor a mention nor a link.
+
+    Args:
+        text: as it came.
+        limit: longest result, in characters without the fence.
+    """
+    return _code(foreign(text, limit=limit).text)
+
+
+def _fit(view: View, limit: int) -> Fitted:
     for cut in _CUTS:
         text = _page(view, cut)
-        if len(text) <= limit:
-            return text
-    most = max(sum(row.red for row in view.rows), _FEW)
-    count = bisect_right(range(most + 1), limit, key=lambda red: len(_page(view, _last(red)))) - 1
-    return _page(view, _last(max(count, 0)))
+        if _size(text) <= limit:
+            return Fitted(text=text, cut=cut != _CUTS[0])
+    red = sum(row.red for row in view.rows)
+    most = max(red, _FEW)
+    count = bisect_right(range(most + 1), limit, key=lambda left: _size(_page(view, _last(left)))) - 1
+    kept = max(count, 0)
+    return Fitted(text=_page(view, _last(kept)), cut=True, missing=max(red - kept, 0))
+
+
+def _size(text: str) -> int:
+    return len(text.encode())
 
 
 def _last(red: int) -> _Cut:
-    """Return the cut that leaves some red rows; the lists beside them shrink with it."""
-    return _Cut(context=True, others=True, items=min(red, _FEW), red=red)
+    """Return the cut that leaves the names of some red rows; the lists beside them shrink with it."""
+    return _Cut(context=True, others=True, items=min(red, _FEW), why=True, names=True, red=red)
 
 
 def _page(view: View, cut: _Cut) -> str:
@@ -91,13 +141,31 @@ def _page(view: View, cut: _Cut) -> str:
         *_omissions(view, red, others, cut),
         *_list(view.places, cut.items),
         *(block for notice in loud for block in _notice(notice, cut)),
-        *_table("Look at these first", red[: cut.red], _all_details),
+        *_first(red[: cut.red], cut),
         *_table("Everything else" if red else "", rest, _short if cut.context else _brief),
         *([] if cut.context else _fold(rest)),
         *(block for notice in quiet for block in _notice(notice, cut)),
         *_footer(view),
     ]
     return "\n\n".join(blocks) + "\n"
+
+
+def _first(red: list[Row], cut: _Cut) -> list[str]:
+    title = "Look at these first"
+    if not cut.names:
+        return _table(title, red, _brief if cut.why else _all_details)
+    named: dict[str, list[str]] = {}
+    for row in red:
+        named.setdefault(" ".join([_verb(row), *_alerts(row)]), []).append(_code(row.subject))
+    lines = [f"- {verb}: {', '.join(keys)}" for verb, keys in named.items()]
+    return [f"### {title}", "\n".join(lines)] if lines else []
+
+
+def _alerts(row: Row) -> list[str]:
+    """Return what else is to be known of a row whose name alone is left; all of it words of this program."""
+    said = [_line(mark) for mark in row.marks if not any(span.code for span in mark)]
+    alerts = [item.label for item in row.details if item.tone is Tone.DANGER and item.label in _ALERTS]
+    return [f"({text})" for text in [*said, *alerts]]
 
 
 def _omissions(view: View, red: list[Row], others: list[Row], cut: _Cut) -> list[str]:
@@ -109,6 +177,8 @@ def _omissions(view: View, red: list[Row], others: list[Row], cut: _Cut) -> list
         said.append(f"{counted(len(others), 'other row')} ({kinds})")
     elif cut.context and others:
         said.append(f"the details of {counted(len(others), 'other row')}")
+    if cut.why and red:
+        said.append(f"the {'details' if cut.names else 'reasons'} of the rows to look at first")
     if cut.red is not None and (missing := len(red) - cut.red) > 0:
         said.append(f"**{missing} of {len(red)} rows to look at first**")
     lists = [("on where it applies", view.places)]

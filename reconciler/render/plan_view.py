@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from reconciler.core.fields import TOTAL_USD, UNLIMITED, Direction, money_text, value_text
+from reconciler.core.allowance import RAISED, allowance_document
+from reconciler.core.fields import UNLIMITED, Direction, Kind, kind_of, money_text, value_text
 from reconciler.core.plan import Operation
 from reconciler.core.plan_document import digest
 from reconciler.core.safety import protection, violations
@@ -27,6 +28,7 @@ from reconciler.render.view import (
 )
 
 if TYPE_CHECKING:
+    from reconciler.core.allowance import Allowance
     from reconciler.core.fields import FieldChange, Value
     from reconciler.core.model import Delivery
     from reconciler.core.plan import Action, Plan, PlannedAccount, Scope, Undeclared
@@ -152,7 +154,8 @@ def _value(name: str, value: Value | None) -> Span:
 
 
 def _change(change: FieldChange) -> Line:
-    if isinstance(change.before, tuple) and isinstance(change.after, tuple):
+    is_set = kind_of(change.name) is Kind.NAMES
+    if is_set and isinstance(change.before, tuple) and isinstance(change.after, tuple):
         added = [foreign(f"+{name}", Tone.WARN) for name in sorted({*change.after} - {*change.before})]
         removed = [foreign(f"-{name}") for name in sorted({*change.before} - {*change.after})]
         return (*joined(added + removed), own(f"; {len(change.after)} in all"))
@@ -194,15 +197,23 @@ def _remote(action: Action) -> Line:
 
 
 def _money(action: Action) -> str:
-    """Return the spend so far and the lifetime cap, old and new; nothing where neither is news."""
-    old, new = ((spec or {}).get(TOTAL_USD) for spec in (action.before, action.after))
-    used = action.used_micro_usd
+    """Return the spend so far, the lifetime cap, old and new, and what the action adds to the exposure."""
+    old, new, used = action.cap_before, action.cap_after, action.used_micro_usd
     parts = [] if used is None else [f"used {money_text(used)} USD"]
     if old is not None and new is not None and old != new:
         parts.append(f"lifetime cap {_cap(old)} → {_cap(new)}")
-    elif used is not None and (cap := old if new is None else new) is not None:
+    elif (cap := old if new is None else new) is not None:
         parts.append(f"lifetime cap {_cap(cap)}")
+    change = action.increase_micro_usd
+    if change:
+        parts.append(f"exposure {_signed(change)} USD")
+    elif change is None:
+        parts.append("exposure without a bound")
     return ", ".join(parts)
+
+
+def _signed(micro_usd: int) -> str:
+    return f"{'+' if micro_usd > 0 else ''}{money_text(micro_usd)}"
 
 
 def _cap(value: Value) -> str:
@@ -213,12 +224,21 @@ def _notices(plan: Plan, refused: tuple[str, ...]) -> tuple[Notice, ...]:
     undeclared = tuple(_undeclared(item) for item in plan.meta.undeclared)
     warnings = tuple((foreign(text, limit=TEXT_LIMIT),) for text in plan.meta.warnings)
     violated = tuple((foreign(text, Tone.DANGER, limit=TEXT_LIMIT),) for text in refused)
+    allowed = () if plan.allow is None else _allowed(plan.allow)
     notices = (
+        Notice(title="Safety limits raised for a while", tone=Tone.WARN, items=allowed),
         Notice(title="Governed keys that no file declares", tone=Tone.WARN, items=undeclared),
         Notice(title="Warnings", tone=Tone.WARN, items=warnings),
         Notice(title="Refused by the safety limits", tone=Tone.DANGER, items=violated),
     )
     return tuple(notice for notice in notices if notice.items)
+
+
+def _allowed(allow: Allowance) -> tuple[Line, ...]:
+    raised = allowance_document(allow)
+    amounts = [f"{field} {raised[name]}" for name, field in RAISED.items() if name in raised]
+    until = own(f"{', '.join(amounts)}, to the end of {allow.until.isoformat()} (UTC)", Tone.STRONG)
+    return ((until, own(", because: "), foreign(allow.reason, limit=TEXT_LIMIT)),)
 
 
 def _undeclared(item: Undeclared) -> Line:
@@ -244,19 +264,18 @@ def _verdict(plan: Plan, *, refused: bool) -> Span:
 
 
 def _footer(plan: Plan) -> tuple[Detail, ...]:
-    requests, eta = sum(action.requests for action in plan.work), plan.meta.eta
+    requests, eta, reading = sum(action.requests for action in plan.work), plan.meta.eta, plan.meta.reading
     waiting = f"about {duration_text(eta)} under the rate limits" if eta else "no waiting for rate limits"
     facts = (
         ("Exposure", _exposure(plan)),
-        ("Requests", own(f"at most {requests}, {waiting}")),
+        ("Requests", own(f"at most {requests} after {reading} to read everything again, {waiting}")),
     )
     return tuple(Detail(label=label, value=(value,), weight=Weight.VITAL) for label, value in facts)
 
 
 def _exposure(plan: Plan) -> Span:
-    increases = [action.increase_micro_usd for action in plan.work]
-    total, unbounded = sum(amount or 0 for amount in increases), increases.count(None)
-    change = f"{'+' if total > 0 else ''}{money_text(total)} USD"
+    total, unbounded = plan.exposure_micro_usd, len(plan.unbounded)
+    change = f"{_signed(total)} USD"
     if unbounded:
         rest = f"; the others change by {change}" if total else ""
         return own(f"unbounded: {counted(unbounded, 'key')} without a lifetime cap{rest}", Tone.WARN)

@@ -77,8 +77,14 @@ def render_report(report: Report, *, width: int, color: bool, ascii_only: bool =
 
 def render_problems(problems: Iterable[Problem]) -> str:
     """Return the problems of settings and declarations, one `file:line:column: message` a line."""
-    lines = [foreign(str(problem), limit=1_000).text for problem in problems]
-    return _harmless("\n".join([*lines, f"{counted(len(lines), 'problem')}."])) + "\n"
+    lines = [str(problem) for problem in problems]
+    return render_lines(lines, f"{counted(len(lines), 'problem')}.")
+
+
+def render_lines(lines: Iterable[str], verdict: str) -> str:
+    """Return lines that may hold foreign text, each on a line of its own, and a verdict of this program."""
+    clean = [foreign(line, limit=1_000).text for line in lines]
+    return _harmless("\n".join([*clean, verdict])) + "\n"
 
 
 class Page:

@@ -146,8 +146,7 @@ def foreign(text: str, tone: Tone = Tone.PLAIN, *, limit: int = NAME_LIMIT) -> S
         tone: how loud it is shown.
         limit: longest result, in characters.
     """
-    # A GitHub runner takes `##[` for a command anywhere in a line, and any format may end in its log.
-    clean = sanitize(text, limit).replace("##[", "## [")
+    clean = sanitize(text, limit)
     return Span(text=clean or "(empty)", tone=tone, code=True)
 
 

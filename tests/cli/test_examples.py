@@ -32,11 +32,8 @@ def example(name: str, target: Path, sandbox: SandboxServer) -> Project:
     text = settings.read_text()
     assert USUAL_URL in text
     settings.write_text(text.replace(USUAL_URL, sandbox.base_url))
-    environment = {
-        **os.environ,
-        "SANDBOX_ONE_TOKEN": sandbox.tokens["one"],
-        "SANDBOX_TWO_TOKEN": sandbox.tokens["two"],
-    }
+    tokens = {f"SANDBOX_{label.upper()}_TOKEN": token for label, token in sandbox.tokens.items()}
+    environment = {**os.environ, **tokens}
     prepare(name, sandbox.operator)
     return Project(root=target, sandbox=sandbox, environment=environment)
 
@@ -47,6 +44,9 @@ def prepare(name: str, operator: OperatorClient) -> None:
         limits = {"daily_usd": 5.0, "total_usd": 50.0, "concurrency": 2}
         for remote in ("team-a/old-tool", "team-b/web", "somebody"):
             operator.create_key("one", name=remote, description=remote, **limits)
+    if name == "new-api":
+        search = operator.create_key("new_api", name="search", total_usd=20)
+        operator.spend(search["id"], 18)
 
 
 def settled(text: str, sandbox: SandboxServer) -> str:

@@ -75,6 +75,7 @@ def test_the_exit_codes_are_complete() -> None:
 
 def test_links_lead_somewhere() -> None:
     """Every relative link of the README and the documentation names a file."""
-    for page in [ROOT / "README.md", ROOT / "docs/ci.md", ROOT / "examples/README.md"]:
+    for name in ("README.md", "docs/ci.md", "docs/github.md", "examples/README.md"):
+        page = ROOT / name
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text("utf-8")):
             assert (page.parent / target).exists(), f"{page.name}: {target}"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from reconciler.cli.github.options import reviewed_by_check
 from reconciler.cli.options import Duration, formats, scoped
 from reconciler.cli.result_file import ResultFileError, write_result_file
 from reconciler.cli.session import pass_session
@@ -17,6 +18,8 @@ from reconciler.errors import ExitCode, UsageError
 if TYPE_CHECKING:
     from datetime import timedelta
 
+    from reconciler.cli.applying import Review
+    from reconciler.cli.github.options import Question
     from reconciler.cli.session import Session
     from reconciler.cli.terminal import Look
     from reconciler.core.plan import Plan
@@ -28,6 +31,7 @@ _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 @click.command("apply", short_help="Do what was reviewed.")
 @click.argument("plan", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--expect-digest", "expect", metavar="DIGEST", help="Refuse any plan but this one.")
+@reviewed_by_check
 @click.option("--yes", is_flag=True, help="Apply what is planned now without asking.")
 @click.option("--deadline", type=Duration(), help="Begin no further key after this long, like 20m; exit 7.")
 @click.option(
@@ -43,6 +47,7 @@ def command(
     *,
     plan: Path | None,
     expect: str | None,
+    question: Question | None,
     yes: bool,
     deadline: timedelta | None,
     report: Path | None,
@@ -64,11 +69,15 @@ def command(
     if expect is not None and not _DIGEST.fullmatch(expect):
         msg = "--expect-digest is not a digest; copy the whole line that starts with sha256: from the plan"
         raise UsageError(msg)
+    if expect is not None and question is not None:
+        msg = "give --expect-digest or --expect-from-check; each says alone what was reviewed"
+        raise UsageError(msg)
     if report is not None:
         _make_room(report)
     request = Request(
         saved=None if plan is None else _read(plan),
         expect=expect,
+        review=None if question is None else _review(question),
         agreed=yes,
         deadline=deadline,
         accounts=accounts,
@@ -76,6 +85,12 @@ def command(
         form=form,
     )
     return _finish(run_apply(session, request), report, form, session.stdout)
+
+
+def _review(question: Question) -> Review:
+    from reconciler.cli.github.review import review_on_github
+
+    return review_on_github(question)
 
 
 def _read(path: Path) -> Plan:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli.options import formats, scoped
-from reconciler.cli.planning import fresh_plan, shown
+from reconciler.cli.planning import planned, shown
 from reconciler.cli.result_file import write_result_file
 from reconciler.cli.session import pass_session
 from reconciler.cli.terminal import explain, write_result
@@ -25,6 +25,13 @@ if TYPE_CHECKING:
     type=click.Path(dir_okay=False, path_type=Path),
     help="Save the plan for `apply`; no secret is in it.",
 )
+@click.option(
+    "--save-observed",
+    "observed",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Save what the plan rests on for `verify-plan`; no secret is in it.",
+)
 @formats("text", "json", "markdown", "html")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when there is something to do.")
 @scoped
@@ -33,6 +40,7 @@ def command(
     session: Session,
     *,
     output: Path | None,
+    observed: Path | None,
     form: str,
     detailed_exitcode: bool,
     accounts: tuple[str, ...],
@@ -43,9 +51,14 @@ def command(
     Only GET requests are sent. The digest at the end stands for exactly this plan: hand it, or the file
     saved with -o, to `apply`.
     """
-    plan = fresh_plan(session, accounts=accounts, keys=keys)
+    from reconciler.render import json
+
+    found = planned(session, accounts=accounts, keys=keys)
+    plan = found.plan
+    if observed is not None:
+        write_result_file(observed, json.render_observed(plan, found.desired, found.observed))
     if output is not None:
-        write_result_file(output, shown(plan, "json", session.stdout))
+        write_result_file(output, json.render_plan(plan))
     write_result(shown(plan, form, session.stdout))
     if output is not None:
         explain(f"saved; apply exactly this with: reconciler apply {output}\n")

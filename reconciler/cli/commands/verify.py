@@ -51,7 +51,6 @@ def _results(session: Session, names: tuple[str, ...]) -> list[Verified]:
     from reconciler.cli.progress import StderrProgress
     from reconciler.cli.signals import quit_at_once
     from reconciler.cli.wiring import key_check_of, load, sink_of
-    from reconciler.core.diff import in_scope
 
     quit_at_once()
     clock = SystemClock()
@@ -60,7 +59,7 @@ def _results(session: Session, names: tuple[str, ...]) -> list[Verified]:
         stack.enter_context(closing(progress))
         manifest = load(session)
         scope = scope_of(manifest.desired, accounts=(), keys=names)
-        keys = [key for key in manifest.desired.keys if key.deliver and in_scope(scope, key)]
+        keys = [key for key in manifest.desired.keys if key.deliver and scope.covers(key.name)]
         sinks = {}
         for name in sorted({item.sink for key in keys for item in key.deliver}):
             sinks[name] = stack.enter_context(closing(sink_of(manifest, name, clock=clock)))

@@ -1,0 +1,1 @@
+"""The commands under `reconciler github`, one module each."""
