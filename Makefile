@@ -65,6 +65,12 @@ cover: .venv/.stamp-dev ## the tests with the coverage gates
 	@$(COVERAGE) report
 	@$(COVERAGE) report --fail-under=100 --include='$(subst $(space),$(comma),$(FULLY_COVERED))'
 
+# `npm ci` takes what the lock file names, by hash; no script of a package is run.
+.PHONY: interop
+interop: .venv/.stamp-dev ## open age and sops files with npm's readers (needs node and npm)
+	@cd tests/interop && npm ci --ignore-scripts --no-audit --no-fund
+	@RECONCILER_TEST_NPM_READERS=required $(PY) -m pytest tests/unit/sinks/test_age_file.py tests/unit/sinks/test_sops_file.py
+
 WORKFLOWS = $(wildcard .github/workflows/*.yml)
 
 .PHONY: workflows
@@ -80,7 +86,7 @@ workflows: .venv/.stamp-dev ## zizmor, actionlint, schemas, shellcheck; all offl
 bench: .venv/.stamp-dev ## the benchmark; every figure is a ratio within one run
 	@$(PY) -m tests.bench $(ARGS)
 
-SCHEMAS := settings keys plan report
+SCHEMAS := settings keys plan observed report
 
 .PHONY: schemas
 schemas: .venv/.stamp-dev ## write schemas/*.v1.json from the models

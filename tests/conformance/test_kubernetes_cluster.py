@@ -19,7 +19,8 @@ from reconciler.core.secret import Secret
 from reconciler.errors import SinkRefusedError
 from reconciler.sinks import kubernetes
 from reconciler.sinks._kubernetes_access import from_kubeconfig
-from reconciler.sinks._store_http import Call, StoreHttp, path_of
+from reconciler.sinks._store_http import store_client
+from reconciler.transport.client import Call, path_of
 from tests.clocks import FakeClock
 from tests.contract.sink_faults import ENTRY, NAME, NEW, OLD, receipt
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from reconciler.sinks._kubernetes_access import ClusterAccess
     from reconciler.sinks.kubernetes import KubernetesSink
+    from reconciler.transport.client import ApiClient
 
 pytestmark = pytest.mark.cluster
 SECRET = "llm-keys"
@@ -37,7 +39,7 @@ SECRET = "llm-keys"
 class Cluster:
     """Somebody else in the cluster, who may do everything."""
 
-    http: StoreHttp
+    http: ApiClient
     access: ClusterAccess
     namespace: str
 
@@ -75,7 +77,7 @@ class Cluster:
 def cluster() -> Iterator[Cluster]:
     """The cluster, with a namespace of its own for this test."""
     access = from_kubeconfig(Path(os.environ["KUBECONFIG"]))
-    http = StoreHttp(access.server, clock=FakeClock(), tls=access.tls)
+    http = store_client(access.server, clock=FakeClock(), tls=access.tls)
     found = Cluster(http=http, access=access, namespace=f"reconciler-{uuid.uuid4().hex[:12]}")
     manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": found.namespace}}
     found.ask("POST", "/api/v1/namespaces", manifest)

@@ -44,10 +44,13 @@ class Project:
     environment: Mapping[str, str]
 
     @classmethod
-    def create(cls, root: Path, base_url: str, token: str, keys: str) -> Project:
-        """Write settings for one sandbox account and one key file."""
+    def create(
+        cls, root: Path, base_url: str, token: str, keys: str, *, settings: str | None = None
+    ) -> Project:
+        """Write settings for one sandbox account, of the partner API unless given, and one key file."""
         (root / "keys").mkdir(parents=True)
-        (root / "reconciler.yaml").write_text(SETTINGS.format(base_url=base_url, variable=TOKEN_VARIABLE))
+        text = SETTINGS.format(base_url=base_url, variable=TOKEN_VARIABLE) if settings is None else settings
+        (root / "reconciler.yaml").write_text(text)
         (root / "keys" / "team.yaml").write_text(keys)
         return cls(root=root, environment={**os.environ, TOKEN_VARIABLE: token})
 

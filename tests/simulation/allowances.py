@@ -1,0 +1,126 @@
+"""Where a class cannot hold an invariant: every exception that the simulation makes, in one table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from reconciler.sinks.memory import Kind as SinkKind
+from tests.simulation.faults import LATE, OPERATOR, Fault, Port
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.simulation.simulation import Simulation
+    from tests.simulation.worlds import World
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allowance:
+    """One documented exception.
+
+    Attributes:
+        invariants: that a history under it need not hold.
+        why: what makes them unattainable there.
+        applies: whether a history is under it.
+    """
+
+    invariants: frozenset[str]
+    why: str
+    applies: Callable[[Simulation], bool]
+
+
+def _write_only(simulation: Simulation) -> bool:
+    return simulation.world.sink is SinkKind.WRITE_ONLY
+
+
+_OPERATOR: Final = "operator"
+_LYING: Final = "lying store"
+_TORN: Final = "torn value"
+_LATE_PUT: Final = "late put"
+
+
+def label(port: Port, fault: Fault) -> str | None:
+    """Return what the table calls a fault, or None for one that excuses nothing."""
+    if fault in OPERATOR:
+        return _OPERATOR
+    if port is Port.PUT and fault is Fault.KILL_LATE:
+        return _LATE_PUT
+    if fault in LATE:
+        return "late request"
+    return {(Port.PUT, Fault.NOT_STORED): _LYING, (Port.PUT_VALUE, Fault.TORN): _TORN}.get((port, fault))
+
+
+_COSTS_NOTHING: Final = frozenset(
+    {Fault.KILL_BEFORE, Fault.KILL_AFTER, Fault.KILL_LATE, Fault.CLOCK_FORWARD, Fault.CLOCK_BACK}
+)
+_REPLAYED: Final = frozenset({Fault.LOST_ANSWER, Fault.NO_ANSWER, Fault.LATE, Fault.RATE_LIMIT})
+
+
+def burns(world: World, port: Port, fault: Fault) -> bool:
+    """Tell whether a fault may cost a create; where a create is replayed, neither a kill nor a lost answer does."""
+    if not world.replays or world.lag:
+        return True
+    return fault not in _COSTS_NOTHING and not (port is Port.CREATE and fault in _REPLAYED)
+
+
+ALLOWANCES: Final = (
+    Allowance(
+        invariants=frozenset({"I4", "I10", "end"}),
+        why="a person changed a key in the panel; what is right then only a person knows",
+        applies=lambda simulation: _OPERATOR in simulation.ledger.harsh,
+    ),
+    Allowance(
+        invariants=frozenset({"end"}),
+        why="without receipts and without reveal nothing proves which secret a store holds, so a key that "
+        "may be in use waits for a person",
+        applies=lambda simulation: _write_only(simulation) and not simulation.world.of.behaviour.reveals,
+    ),
+    Allowance(
+        invariants=frozenset({"I2"}),
+        why="a store that says stored and shows nothing again cannot be found out",
+        applies=lambda simulation: _write_only(simulation) and _LYING in simulation.ledger.harsh,
+    ),
+    Allowance(
+        invariants=frozenset({"end"}),
+        why="two deliveries at once of which one is torn leave a whole receipt beside half a value, and a "
+        "store that does not show values cannot tell",
+        applies=lambda simulation: _TORN in simulation.ledger.harsh
+        and simulation.ledger.writers > 1
+        and simulation.world.sink is not SinkKind.READABLE,
+    ),
+    Allowance(
+        invariants=frozenset({"I2"}),
+        why="a store that tears a value in two shows half of it until the next run writes it again",
+        applies=lambda simulation: _TORN in simulation.ledger.harsh,
+    ),
+    Allowance(
+        invariants=frozenset({"I2", "end"}),
+        why="a delivery of a dead run that arrives after the next run has replaced it; a lease keeps the "
+        "next run away for that long",
+        applies=lambda simulation: _LATE_PUT in simulation.ledger.harsh and not _recoverable(simulation),
+    ),
+    Allowance(
+        invariants=frozenset({"I1", "I2", "end"}),
+        why="a key that is not listed yet, under a sink that shows no receipts, cannot be known of; "
+        "a lease that is held for as long as a list may lag keeps the next run away",
+        applies=lambda simulation: bool(simulation.world.lag)
+        and _write_only(simulation)
+        and not _honoured(simulation),
+    ),
+)
+
+
+def _recoverable(simulation: Simulation) -> bool:
+    """Tell whether a half-born key's secret can be had again for certain, so that none is replaced."""
+    return simulation.world.of.name in {"A", "C", "D", "Q-honoured"}
+
+
+def _honoured(simulation: Simulation) -> bool:
+    """Tell whether a create under the same idempotency key never makes a second row."""
+    return simulation.world.of.name in {"A", "B", "Q-honoured"}
+
+
+def excused(simulation: Simulation, invariant: str) -> bool:
+    """Tell whether a history need not hold an invariant; `end` is the state that was declared."""
+    return any(invariant in item.invariants and item.applies(simulation) for item in ALLOWANCES)
