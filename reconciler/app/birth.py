@@ -12,7 +12,7 @@ from reconciler.core.fields import ENABLED
 from reconciler.core.identity import Incarnation
 from reconciler.core.model import Receipt
 from reconciler.core.report import Outcome, Status
-from reconciler.core.resolution import is_unusable, overtaken
+from reconciler.core.resolution import is_unborn, is_unusable, overtaken
 from reconciler.errors import (
     ReconcilerError,
     SecretLostError,
@@ -65,20 +65,22 @@ class Birth:
     error: ReconcilerError | None = None
     _receipts: list[tuple[str, Receipt]] = field(default_factory=list)
     _written: bool = False
+    _replaces: bool = False
     _warnings: tuple[str, ...] = ()
     _id: str | None = None
 
     def run(self, found: Resolution) -> Outcome:
         """Carry the birth on from where the rows show it to be."""
+        self._replaces = bool(found.predecessors)
         try:
             for orphan in found.orphans:
                 self.mint.condemn(orphan.key)
-            wanted = self.action.after
+            after = self.action.after
+            # A provider may make keys that are off, and a key may be delivered after it was condemned.
+            wanted = {} if after is None else {ENABLED: True, **after}
             if found.current is not None and found.in_custody:
-                return self._activate(found.current.key, wanted or {})
-            row = self._deliver_first(found)
-            # A provider may make keys that are off, or replay one that was condemned and is now delivered.
-            return self._activate(row, {} if wanted is None else {ENABLED: True, **wanted})
+                return self._activate(found.current.key, wanted)
+            return self._activate(self._deliver_first(found), wanted)
         except ReconcilerError as error:
             self.error = error
             return from_error(
@@ -200,9 +202,12 @@ class Birth:
     def _saved(self, held: Held, receipt: Receipt) -> str:
         """Save a secret that a sink did not take, and say how; a key that nobody can have is disabled."""
         row, lost = held.key, ""
-        if self.mint.account.capabilities.reveals:
+        can = self.mint.account.capabilities
+        # Who reads the first sink while a predecessor works would be cut off by a key that is off.
+        half = bool(self._receipts) and not self._replaces and is_unborn(row, can.floor)
+        if can.reveals and not half:
             return f"{row.id} stays as it is and its secret can be read again, mend the sink and run again"
-        if self.escrow is not None:
+        if self.escrow is not None and not can.reveals:
             try:
                 name = self.escrow.seal(held.secret, receipt)
             except SinkError as failure:
@@ -212,7 +217,7 @@ class Birth:
                     f"{row.id} stays at the floor and its secret is sealed as {name}, "
                     f"mend the sink and run `reconciler recover {name} --identity FILE`"
                 )
-        if self._written:
+        if self._written and not half:
             what = (
                 f"{row.id} stays at the floor because a sink may have its secret, mend the sink and run again"
             )
@@ -221,7 +226,8 @@ class Birth:
             self.mint.condemn(row)
         except ReconcilerError as failure:
             return f"{lost}{row.id} is still enabled at the floor ({failure}), run again"
-        return f"{lost}{row.id} is disabled and nothing is lost but one create, mend the sink and run again"
+        state = "until every sink has its secret" if half else "and nothing is lost but one create"
+        return f"{lost}{row.id} is disabled {state}, mend the sink and run again"
 
     def _activate(self, row: ObservedKey, wanted: Spec) -> Outcome:
         """Bring the key from the floor to its declared spec."""

@@ -41,7 +41,9 @@ def disable_now(
     limits = replace(plan.limits, max_disables=None)
     actions = [guarded(action, limits) for action in _actions(view, addresses)]
     emergency = replace(plan, actions=in_order(actions), limits=limits)
-    return apply_plan(world, emergency, live, salt=salt, control=control, progress=progress)
+    # A key that leaked does not wait for another run: switching off by id is safe beside everything.
+    alone = replace(world, lease=None)
+    return apply_plan(alone, emergency, live, salt=salt, control=control, progress=progress)
 
 
 def _actions(view: View, addresses: Collection[str]) -> Iterator[Action]:

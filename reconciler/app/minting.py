@@ -91,11 +91,13 @@ class Mint:
             StalePlanError: when another run minted the incarnation first; the row of this one is disabled.
         """
         request = self.request(incarnation)
+        again = False
         try:
             minted = self.provider.create_key(request)
         except OutcomeUnknownError as error:
+            again = True
             minted = self._settle_unknown(request, error)
-        return self._held(request, minted)
+        return self._held(request, minted, again=again)
 
     def recover(self, incarnation: Incarnation, row: ObservedKey) -> Held:
         """Get the secret of a row that was minted before and never delivered.
@@ -189,9 +191,9 @@ class Mint:
         listed = self.provider.list_keys().keys
         return [row for row in listed if row.name == request.name and row.id not in self.known_ids]
 
-    def _held(self, request: MintRequest, minted: Minted) -> Held:
+    def _held(self, request: MintRequest, minted: Minted, *, again: bool) -> Held:
         """Pair a minted key with its row, and make sure that the row will be found again by its name."""
-        row, others = self._elect(request, minted)
+        row, others = self._elect(request, minted, again=again)
         if row.name != request.name:
             self.condemn(row)
             msg = f"the provider does not show {request.name} as the name of {row.id}, which is now disabled"
@@ -210,12 +212,14 @@ class Mint:
         )
         return Held(key=row, secret=secret, warnings=minted.warnings, twins=twins)
 
-    def _elect(self, request: MintRequest, minted: Minted) -> tuple[ObservedKey, tuple[ObservedKey, ...]]:
-        """Return the row to go on with, and those that other runs minted at the same moment."""
+    def _elect(
+        self, request: MintRequest, minted: Minted, *, again: bool
+    ) -> tuple[ObservedKey, tuple[ObservedKey, ...]]:
+        """Return the row to go on with, and those that other runs, or a replay, minted besides it."""
         capabilities = self.account.capabilities
         mine = None if minted.key_id is None else self._look(request, minted.key_id)
         rows = {} if mine is None else {mine.id: mine}
-        if mine is None or not capabilities.idempotent_create:
+        if mine is None or again or not capabilities.idempotent_create:
             try:
                 rows |= {row.id: row for row in self._new_rows(request)}
             except ReconcilerError:
@@ -225,7 +229,9 @@ class Mint:
         if not rows:
             msg = f"no new key is called {request.name}; run again"
             raise OutcomeUnknownError(msg)
-        winner = elect(list(rows.values()), capabilities.floor)
+        # A replay that minted another row shows that nothing is replayed here: whose secret is in hand stays.
+        replayed = again and capabilities.idempotent_create and mine is not None
+        winner = mine if replayed and mine else elect(list(rows.values()), capabilities.floor)
         if mine is not None and winner.id != mine.id and not capabilities.reveals:
             self.condemn(mine)
             msg = f"another run minted {winner.id} at the same moment, so {mine.id} is disabled; plan again"

@@ -108,7 +108,10 @@ class Targets:
         key, account = self.keys[action.address], self.desired.accounts[action.account]
         can = account.capabilities
         found = self._resolved(key, rows)
-        decision = _decide_birth(action, found, {**can.floor, **can.born, ENABLED: True}, reveals=can.reveals)
+        # A row that only some sinks took is off until the others have it.
+        waits = found.unborn and found.current is not None and not found.current.key.live
+        newborn = {**can.floor, **can.born, ENABLED: not waits}
+        decision = _decide_birth(action, found, newborn, reveals=can.reveals)
         gone = None if found.current else vanished(key, rows, account.origin, self.live.receipts)
         if gone:
             # A saved plan, a list that lags or another token: minting would replace a secret in use.

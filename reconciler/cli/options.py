@@ -56,6 +56,16 @@ def formats(*names: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     )
 
 
+def since(command: Callable[P, R]) -> Callable[P, R]:
+    """Add `--since`."""
+    option = click.option(
+        "--since",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="An observed state of 1 to 30 days ago: how fast keys spend is read from it.",
+    )
+    return option(command)
+
+
 def account_labels(command: Callable[P, R]) -> Callable[P, R]:
     """Add `--account`."""
     option = click.option(

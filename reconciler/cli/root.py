@@ -23,6 +23,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "verify-plan": "Derive a saved plan again, offline.",
     "drift": "Exit with 2 when keys are not as declared; reads only.",
     "status": "Show usage, caps, expiry and custody of every key.",
+    "calendar": "Show what will happen to keys, and when.",
     "import": "Write declarations for the keys that an account has.",
     "rotate": "Ask for new secrets, in the key files.",
     "disable": "Switch keys off at once.",

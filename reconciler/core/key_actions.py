@@ -114,9 +114,7 @@ def owner_left(key: DesiredKey, rows: Iterable[Row], account: DesiredAccount) ->
     if account.capabilities.toggles:
         return actions
     note = f"{account.provider} switches no keys off; do it at the provider, or give it a listed owner"
-    return [
-        replace(action, op=Operation.BLOCKED, note=note, before=None, after=None) for action in actions
-    ]
+    return [replace(action, op=Operation.BLOCKED, note=note, before=None, after=None) for action in actions]
 
 
 def _remove(key: DesiredKey, rows: Sequence[Row], account: DesiredAccount) -> list[Action]:

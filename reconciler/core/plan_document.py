@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from reconciler.core.fields import Spec, Value
     from reconciler.core.model import Delivery, SafetyLimits
     from reconciler.core.plan import Action, Plan, PlanMeta
+    from reconciler.core.spending import Outlook
 
 FORMAT: Final = "1.0"
 
@@ -128,13 +129,36 @@ def _meta(plan: Plan) -> dict[str, Any]:
         "reading_requests": meta.reading,
         "exposure_usd": money_text(plan.exposure_micro_usd),
         "unbounded": len(plan.unbounded),
+        "daily_exposure_usd": money_text(plan.daily_exposure_micro_usd),
+        "funds": [
+            {
+                "account": item.account,
+                "balance_usd": money_text(item.balance_micro_usd),
+                "spendable_usd": money_text(item.spendable_micro_usd),
+                "unbounded": item.unbounded,
+            }
+            for item in meta.funds
+        ],
         "violations": [*violations(plan), *protections(plan)],
+        "policy": list(meta.refused),
         "facts": [_facts(action) for action in plan.actions],
     }
 
 
 def _cap(value: Value | None) -> str | None:
     return value_text(TOTAL_USD, value) if value is not None else None
+
+
+def _outlook(outlook: Outlook) -> dict[str, Any]:
+    pace = outlook.pace
+    return {
+        "usd_per_day": money_text(pace.micro_usd_per_day),
+        "source": pace.basis.value,
+        "start": pace.start.isoformat(),
+        "span_seconds": int(pace.span.total_seconds()),
+        "used_up_before": None if outlook.before is None else outlook.before.isoformat(),
+        "used_up_after": None if outlook.after is None else outlook.after.isoformat(),
+    }
 
 
 def _facts(action: Action) -> dict[str, Any]:
@@ -147,6 +171,7 @@ def _facts(action: Action) -> dict[str, Any]:
         "new_cap_usd": _cap(action.cap_after),
         "increase_usd": None if increase is None else money_text(increase),
         "cuts_off": action.cuts_off,
+        "outlook": None if action.outlook is None else _outlook(action.outlook),
         "requests": action.requests,
         "declared_at": None
         if mark is None

@@ -36,9 +36,7 @@ class _Row:
     used: int
 
 
-def with_outlooks(
-    actions: Iterable[Action], view: View, baseline: Baseline | None
-) -> tuple[Action, ...]:
+def with_outlooks(actions: Iterable[Action], view: View, baseline: Baseline | None) -> tuple[Action, ...]:
     """Return actions with what the pace of their rows means for the caps.
 
     Args:
@@ -114,7 +112,11 @@ def _with_outlook(action: Action, view: View, baseline: Baseline | None) -> Acti
     if row is None:
         return action
     found = outlook(action.account, row, cap_after=action.cap_after, baseline=baseline, now=view.now)
-    return action if found is None else replace(action, outlook=found)
+    if found is None:
+        return action
+    # A key that is taken out of use spends nothing afterwards.
+    stopped = replace(found, before=None, after=None) if action.op in _STOPS else found
+    return replace(action, outlook=stopped)
 
 
 def _row(action: Action, view: View) -> ObservedKey | None:

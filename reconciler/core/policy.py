@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,6 +12,7 @@ from reconciler.errors import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+    from datetime import timedelta
 
     from reconciler.core.model import DesiredKey, DesiredState, SourceMark
     from reconciler.core.plan import Scope
@@ -27,7 +28,10 @@ REQUIRABLE: Final = (
     "description",
     "deliver",
     "rotate_every",
-    *(name for name in (EXPIRES, "models", "allow_ips", "group")),
+    EXPIRES,
+    "models",
+    "allow_ips",
+    "group",
     *CAPS,
 )
 """What a policy can require."""

@@ -30,7 +30,7 @@ class Resolution:
     Attributes:
         current: the row that is the key; None when one has to be minted.
         in_custody: whether every sink holds the current row's secret, or none has to.
-        unborn: the current row was minted by us, never delivered and never used.
+        unborn: the current row was minted by us, never delivered to every sink and never used.
         orphans: live rows that nobody can be using, to be disabled.
         rivals: live rows of which more than one may be in use; a person has to decide.
         newer: live rows of a later generation than the declared one, latest first.
@@ -66,7 +66,7 @@ def resolve(
     held = [row for row in same if needs_custody and holds_custody(key, row.key, origin, receipts)]
     rest = [row for row in same if row not in held]
     unborn = [row for row in rest if needs_custody and is_unborn(row.key, floor)]
-    lone = _lone(unborn) if len(unborn) == len(same) else None
+    lone = _lone(unborn, _named(key, origin, receipts)) if len(unborn) == len(same) else None
     orphaned = [row for row in unborn if row is not lone and is_unusable(row.key)]
     in_use = [row for row in rest if row is not lone and row not in orphaned]
     rivals = [row for row in held + in_use if row.key.live]
@@ -220,10 +220,20 @@ def elect(rows: Sequence[ObservedKey], floor: Spec) -> ObservedKey:
     return min(rows, key=lambda row: (not row.live, is_unborn(row, floor), len(row.id), row.id))
 
 
-def _lone(unborn: list[Row]) -> Row | None:
-    """Return the one live row that a birth can go on with: the latest attempt, and none besides it."""
+def _lone(unborn: list[Row], named: set[str]) -> Row | None:
+    """Return the one row that a birth can go on with: the latest attempt, live and none besides it.
+
+    One that is off counts when some sink has it already: it waits for the others.
+    """
     live = [row for row in unborn if row.key.live]
-    return live[0] if len(live) == 1 and live[0] is unborn[-1] else None
+    last = unborn[-1] if unborn else None
+    return last if last is not None and (live == [last] or (not live and last.key.id in named)) else None
+
+
+def _named(key: DesiredKey, origin: str, receipts: Mapping[Delivery, Receipt]) -> set[str]:
+    """Return the ids of the provider's rows that some sink of the key has."""
+    held = [receipts[place] for place in key.deliver if place in receipts]
+    return {receipt.remote_id for receipt in held if receipt.origin == origin}
 
 
 def _rank(row: Row) -> tuple[int, bool, str]:

@@ -1,4 +1,4 @@
-"""How fast keys spend, and when a lifetime cap will be used up; upstream USD only, never a balance's currency."""
+"""How fast keys spend and when their lifetime caps are used up, all of it in upstream USD."""
 
 from __future__ import annotations
 
@@ -92,6 +92,11 @@ class Outlook:
     pace: Pace
     before: datetime | None
     after: datetime | None
+
+    @property
+    def now(self) -> datetime:
+        """The moment of looking."""
+        return self.pace.start + self.pace.span
 
 
 def pace_of(label: str, key: ObservedKey, *, baseline: Baseline | None, now: datetime) -> Pace | None:

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from reconciler.core.fields import ENABLED, NEVER, TOTAL_USD
+from reconciler.core.fields import DAILY_USD, ENABLED, NEVER, TOTAL_USD
 from reconciler.core.resolution import governed_rows, resolve, wants_custody
+from reconciler.core.spending import pace_of, used_up_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from reconciler.core.calendar import Event
     from reconciler.core.fields import Spec
     from reconciler.core.model import DesiredAccount, DesiredKey, ObservedKey, ObservedState
     from reconciler.core.resolution import Resolution, Row
+    from reconciler.core.spending import Baseline, Pace
     from reconciler.errors import ExitCode
 
-DAILY: Final = "limits.daily_usd"
+DAILY: Final = DAILY_USD
 MONTHLY: Final = "limits.monthly_usd"
 EXPIRES: Final = "expires"
 LIMITS: Final = "limits."
@@ -72,6 +75,11 @@ class Thresholds:
     percent: int = 80
     days: int = 14
 
+    @property
+    def span(self) -> timedelta:
+        """The days as a span of time."""
+        return timedelta(days=self.days)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Share:
@@ -106,6 +114,10 @@ class StatusRow:
         expires: canonical instant, or `never`.
         days_left: whole days until then, below zero afterwards.
         custody: of the secret; None for a key that is not declared.
+        owner: who answers for the key.
+        pace: how fast it spends, and what that was read from.
+        used_up: when its lifetime cap is used up at that pace; None for one that it does not reach.
+        due: what happens to it next besides: rotation, retirement, deletion.
         warnings: sentences, the most urgent first.
     """
 
@@ -123,6 +135,10 @@ class StatusRow:
     expires: str | None = None
     days_left: int | None = None
     custody: Custody | None = None
+    owner: str | None = None
+    pace: Pace | None = None
+    used_up: datetime | None = None
+    due: tuple[Event, ...] = ()
     warnings: tuple[str, ...] = ()
 
     @property
@@ -174,6 +190,7 @@ def status_rows(
     usages: Iterable[Usage] = (),
     now: datetime,
     thresholds: Thresholds,
+    baseline: Baseline | None = None,
 ) -> list[StatusRow]:
     """Return one row for each key of an account: declared, undeclared and governed, or merely seen.
 
@@ -184,9 +201,10 @@ def status_rows(
         usages: what a second source says, joined by id or by a name that occurs once on either side.
         now: decides how many days are left.
         thresholds: of the warnings.
+        baseline: what keys had spent at an earlier moment.
     """
     listed = observed.listings[account.label].keys
-    page = _Page(account, observed, _Joined(usages, listed), now, thresholds)
+    page = _Page(account, observed, _Joined(usages, listed), now, thresholds, baseline)
     if not account.capabilities.mintable:
         return [page.row(key.name or key.id, key, Standing.READ_ONLY) for key in listed if not key.foreign]
     rows = governed_rows(account, keys, observed.listings[account.label])
@@ -196,6 +214,14 @@ def status_rows(
     for group in rows.values():
         found += [page.remote(row, Standing.UNDECLARED) for row in group]
     return found
+
+
+def with_due(rows: Iterable[StatusRow], events: Iterable[Event]) -> list[StatusRow]:
+    """Return rows with the events that are about them, by account and id."""
+    by_row: dict[tuple[str, str | None], list[Event]] = {}
+    for event in events:
+        by_row.setdefault((event.subject.partition("/")[0], event.remote_id), []).append(event)
+    return [replace(row, due=tuple(by_row.get((row.account, row.remote_id), ()))) for row in rows]
 
 
 class _Joined:
@@ -232,6 +258,7 @@ class _Page:
     usages: _Joined
     now: datetime
     thresholds: Thresholds
+    baseline: Baseline | None
 
     def declared(self, key: DesiredKey, rows: list[Row]) -> list[StatusRow]:
         """Return the row of a declared key, and those of live rows beside it."""
@@ -247,16 +274,17 @@ class _Page:
         ]
         if current is not None:
             return [
-                self.row(key.name, current.key, Standing.DECLARED, custody=_custody(key, found)),
+                self.row(key.name, current.key, Standing.DECLARED, declared=key, found=found),
                 *beside,
             ]
-        if key.lifecycle.absent:
+        if key.lifecycle.absent or key.owner_left:
             return beside
         missing = StatusRow(
             account=key.account,
             name=key.name,
             provider=self.account.provider,
             standing=Standing.MISSING,
+            owner=key.owner,
             warnings=("declared and not at the provider: run `reconciler plan`",),
         )
         return [missing, *beside]
@@ -266,9 +294,16 @@ class _Page:
         return self.row(row.key.name or row.incarnation.name, row.key, standing)
 
     def row(
-        self, name: str, key: ObservedKey, standing: Standing, *, custody: Custody | None = None
+        self,
+        name: str,
+        key: ObservedKey,
+        standing: Standing,
+        *,
+        declared: DesiredKey | None = None,
+        found: Resolution | None = None,
     ) -> StatusRow:
         """Return the row of a key that exists."""
+        custody = _custody(declared, found) if declared and found else None
         usage = self.usages.of(key)
         spec = {**usage.spec, **key.spec}
         share = _share(spec, key, usage)
@@ -276,7 +311,15 @@ class _Page:
         days = _days_left(expires, self.now)
         # What a second source says about the end may be a day off: its times carry no zone.
         margin = 0 if EXPIRES in key.spec else 1
-        warnings = [] if spec.get(ENABLED) is False else self._warnings(key, share, days, margin)
+        pace = pace_of(self.account.label, key, baseline=self.baseline, now=self.now)
+        used_up = used_up_at(spec.get(TOTAL_USD), key.used_micro_usd, pace, self.now) if key.live else None
+        warnings = []
+        if spec.get(ENABLED) is not False:
+            warnings += self._warnings(key, share, days, margin)
+            if pace and used_up and used_up > self.now and used_up <= self.now + self.thresholds.span:
+                warnings.append(f"its lifetime cap is used up by {used_up:%Y-%m-%d}, at {pace.text}")
+            if declared is not None and declared.owner_left:
+                warnings.append("its owner is none of `policy.owners`: the next apply switches it off")
         if custody is Custody.NOT_HELD:
             warnings.append("its secret is not in every sink: run `reconciler plan`")
         enabled = spec.get(ENABLED)
@@ -295,6 +338,9 @@ class _Page:
             expires=expires if isinstance(expires, str) else None,
             days_left=days,
             custody=custody,
+            owner=declared.owner if declared else None,
+            pace=pace,
+            used_up=used_up,
             warnings=tuple(warnings),
         )
 

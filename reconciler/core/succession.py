@@ -77,7 +77,19 @@ def deletable(
     receipts: Mapping[Delivery, Receipt],
     now: datetime,
 ) -> list[Row]:
-    """Return the retired predecessors whose second grace is over.
+    """Return the retired predecessors whose second grace is over; see `deletions`."""
+    return [row for row, at in deletions(key, found, rows, receipts=receipts, now=now) if at <= now]
+
+
+def deletions(
+    key: DesiredKey,
+    found: Resolution,
+    rows: Sequence[Row],
+    *,
+    receipts: Mapping[Delivery, Receipt],
+    now: datetime,
+) -> list[tuple[Row, datetime]]:
+    """Return the retired predecessors, and when the second grace of each is over.
 
     Args:
         key: as declared.
@@ -87,10 +99,17 @@ def deletable(
         now: the wall clock.
     """
     since = _working_since(key, found, receipts, now)
-    grace = key.lifecycle.overlap + max(key.lifecycle.overlap, DEFAULT_OVERLAP)
-    if since is None or now < since + grace:
+    if since is None:
         return []
-    return [row for row in rows if not row.key.live and row.incarnation.generation < key.lifecycle.generation]
+    grace = max(key.lifecycle.overlap, DEFAULT_OVERLAP)
+    retired = since + key.lifecycle.overlap
+    generation = key.lifecycle.generation
+    return [
+        # Nothing says when it was retired; one that had users until then was retired after its last use.
+        (row, grace + (retired if row.key.idle is None else max(retired, now - row.key.idle)))
+        for row in rows
+        if not row.key.live and row.incarnation.generation < generation
+    ]
 
 
 def rotation_due(

@@ -153,7 +153,7 @@ def plan_check(plan: Plan, origin: Origin) -> CheckPage:
     # Of the same size as the comment, so that both show the same.
     page = fit_plan(plan, limit=ROOM)
     return CheckPage(
-        conclusion="failure" if page.missing or violations(plan) else "success",
+        conclusion="failure" if page.missing or plan.meta.refused or violations(plan) else "success",
         title="Too large to be reviewed" if page.missing else plan_view(plan).verdict.text,
         summary="\n\n".join([*_warning(page.missing), page.text.rstrip(), origin.line()]) + "\n",
     )

@@ -10,8 +10,19 @@ from pydantic import ValidationError
 from reconciler.core.allowance import Allowance
 from reconciler.core.fields import from_document, money
 from reconciler.core.model import Delivery, SafetyLimits, SourceMark
-from reconciler.core.plan import Action, Operation, Plan, PlanMeta, PlannedAccount, Reason, Scope, Undeclared
+from reconciler.core.plan import (
+    Action,
+    Funds,
+    Operation,
+    Plan,
+    PlanMeta,
+    PlannedAccount,
+    Reason,
+    Scope,
+    Undeclared,
+)
 from reconciler.core.plan_document import FORMAT, digest, sha256
+from reconciler.core.spending import Basis, Outlook, Pace
 from reconciler.errors import StalePlanError
 from reconciler.manifest.json_file import JsonFile
 from reconciler.manifest.wire_plan import PLAN_FILE
@@ -19,7 +30,16 @@ from reconciler.manifest.wire_plan import PLAN_FILE
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from reconciler.manifest.wire_plan import ActionRow, AllowRow, FactRow, MetaRow, PlanBody, PlanFile
+    from reconciler.manifest.wire_plan import (
+        ActionRow,
+        AllowRow,
+        FactRow,
+        FundsRow,
+        MetaRow,
+        OutlookRow,
+        PlanBody,
+        PlanFile,
+    )
 
 _REMEDY: Final = "make a new one with `reconciler plan -o`"
 
@@ -118,7 +138,35 @@ def _action(row: ActionRow, fact: FactRow) -> Action:
         requests=fact.requests,
         mark=None if place is None else SourceMark(file=place.file, line=place.line, column=place.column),
         used_micro_usd=None if used is None else money(used),
+        outlook=None if fact.outlook is None else _outlook(fact.outlook),
     )
+
+
+def _outlook(row: OutlookRow) -> Outlook:
+    pace = Pace(
+        micro_usd_per_day=money(row.usd_per_day),
+        basis=Basis(row.source),
+        start=datetime.fromisoformat(row.start),
+        span=timedelta(seconds=row.span_seconds),
+    )
+    return Outlook(pace=pace, before=_moment(row.used_up_before), after=_moment(row.used_up_after))
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
+
+
+def _funds(row: FundsRow) -> Funds:
+    return Funds(
+        account=row.account,
+        balance_micro_usd=_change(row.balance_usd),
+        spendable_micro_usd=money(row.spendable_usd),
+        unbounded=row.unbounded,
+    )
+
+
+def _change(text: str) -> int:
+    return -money(text[1:]) if text.startswith("-") else money(text)
 
 
 def _meta(row: MetaRow) -> PlanMeta:
@@ -138,4 +186,6 @@ def _meta(row: MetaRow) -> PlanMeta:
         warnings=tuple(row.warnings),
         eta=timedelta(seconds=row.eta_seconds),
         reading=row.reading_requests,
+        refused=tuple(row.policy),
+        funds=tuple(_funds(item) for item in row.funds),
     )

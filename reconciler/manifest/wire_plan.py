@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field, TypeAdapter
 
 from reconciler.core.fields import Direction
 from reconciler.core.plan import Operation, Reason
+from reconciler.core.spending import Basis
 from reconciler.manifest.scalars import one_of
 from reconciler.manifest.wire_documents import (
     Amount,
@@ -131,6 +132,28 @@ class PlaceRow(Open):
     column: Count = Field(description="Column, from one.")
 
 
+class OutlookRow(Open):
+    """How fast a key spends, and when its lifetime cap is used up at that rate."""
+
+    usd_per_day: Amount = Field(description="The rate in upstream USD.")
+    source: Annotated[str, one_of(*Basis)] = Field(
+        description="What it was read from: an earlier observed state, or the key's lifetime."
+    )
+    start: Instant = Field(description="Since when it was measured.")
+    span_seconds: Whole = Field(description="How long that is.")
+    used_up_before: Instant | None = Field(description="When the cap of now is used up; null for never.")
+    used_up_after: Instant | None = Field(description="When the new cap is used up; null for never.")
+
+
+class FundsRow(Open):
+    """What an account holds, against what its keys may still spend; both in the unit of the keys' caps."""
+
+    account: str = Field(description="Label of the account.")
+    balance_usd: Change = Field(description="What it holds, in USD.")
+    spendable_usd: Amount = Field(description="What is left of its keys' lifetime caps after the plan.")
+    unbounded: Whole = Field(description="Keys without a lifetime cap then.")
+
+
 class FactRow(Open):
     """What stands beside the action of the same position."""
 
@@ -146,6 +169,9 @@ class FactRow(Open):
         description="Change of the lifetime cap in USD; null where it is lifted."
     )
     cuts_off: bool = Field(description="Whether the new cap is below the spend so far.")
+    outlook: OutlookRow | None = Field(
+        default=None, description="How fast the key spends; null where nobody shows it."
+    )
     requests: Whole = Field(description="HTTP requests that the action costs at most.")
     declared_at: PlaceRow | None = Field(description="Where the key is declared.")
 
@@ -167,6 +193,13 @@ class MetaRow(Open):
         description="Change of all lifetime caps in USD, those that are lifted left out."
     )
     unbounded: Whole = Field(description="Actions after which a key has no lifetime cap.")
+    daily_exposure_usd: Amount = Field(default="0", description="Sum by which daily caps rise in USD.")
+    funds: list[FundsRow] = Field(
+        default=[], description="Of the accounts whose balance is in the unit of their keys' caps."
+    )
+    policy: list[str] = Field(
+        default=[], description="What the policy refuses, with file, line and column; an apply refuses it."
+    )
     violations: list[str] = Field(description="Safety limits that the plan breaks; an apply refuses it.")
     facts: list[FactRow] = Field(description="One entry for each action, in their order.")
 

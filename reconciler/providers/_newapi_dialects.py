@@ -216,6 +216,8 @@ def capabilities(dialect: NewApiDialect, quota_per_unit: int | None = None) -> C
         money_quantum=quantum(quota_per_unit or USUAL_QUOTA_PER_UNIT),
         born=born,
         same_limit=frozenset({TOTAL_USD, TOTAL_UNITS}),
+        # The wallet's `quota` and a key's `remain_quota` count the same unit (controller/user.go, token.go).
+        pays_in_key_units=True,
         # A write is the whole key, so it is read before; the state is changed by a write of its own; once
         # a run the server is asked for its unit, and for the user's groups where a key gets one.
         costs=RequestCosts(update=2, revive=2, switch=2, delete=2, rename=2, session=1 + dialect.groups),

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from reconciler.providers._newapi_units import Unit
 
 TOKENS: Final = "/api/token/"
+_USER: Final = "/api/user/self"
 _GROUPS: Final = "/api/user/self/groups"
 
 
@@ -86,6 +87,15 @@ class Session:
                 data = data_of(self.get(_GROUPS))
             self._groups = frozenset(data) if isinstance(data, dict) else frozenset()
         return self._groups
+
+    def wallet(self) -> int | None:
+        """Return the user's quota in units; None where the server does not tell it."""
+        data: Json = None
+        # As with the groups, not every token may ask and not every server has the route.
+        with contextlib.suppress(AnswerError, CredentialsError, KeyNotFoundError, RequestRejectedError):
+            data = data_of(self.get(_USER))
+        quota = data.get("quota") if isinstance(data, dict) else None
+        return quota if isinstance(quota, int) and not isinstance(quota, bool) else None
 
     def _speak(self, auth_scheme: str | None) -> None:
         headers, window = self._options.headers, self._options.dialect.window

@@ -141,6 +141,11 @@ class NewApi:
         """How many requests the last answer said are left; None where it did not."""
         return self._session.http.budget_left
 
+    def balance(self) -> int | None:
+        """Return what the user's wallet holds: its quota is counted in the unit of the keys' quota."""
+        quota = self._session.wallet()
+        return None if quota is None else self._session.unit().usd_of(quota)
+
     def get_key(self, key_id: str) -> ObservedKey:
         """Return one key as it is now."""
         row, now = self._fresh(key_id)

@@ -28,10 +28,13 @@ from reconciler.render.view import (
 )
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from reconciler.core.allowance import Allowance
     from reconciler.core.fields import FieldChange, Value
     from reconciler.core.model import Delivery
-    from reconciler.core.plan import Action, Plan, PlannedAccount, Scope, Undeclared
+    from reconciler.core.plan import Action, Funds, Plan, PlannedAccount, Scope, Undeclared
+    from reconciler.core.spending import Outlook
     from reconciler.render.view import Line
 
 SYMBOLS: Final = {
@@ -64,7 +67,7 @@ _COUNTED: Final = (
 
 def plan_view(plan: Plan) -> View:
     """Return what a plan says; one without work says little more than that."""
-    refused = violations(plan)
+    refused = (*plan.meta.refused, *violations(plan))
     blocked = tuple(_row(action) for action in plan.blocked)
     groups = [Group(title="", tone=Tone.PLAIN, rows=tuple(_row(action) for action in plan.work))]
     if blocked:
@@ -74,7 +77,7 @@ def plan_view(plan: Plan) -> View:
         title=f"Plan for {counted(len(plan.accounts), 'account')}" if plan.actions else "",
         places=_places(plan),
         groups=tuple(group for group in groups if group.rows),
-        notices=_notices(plan, refused),
+        notices=_notices(plan),
         verdict=_verdict(plan, refused=bool(refused)),
         footer=_footer(plan) if plan.work else (),
         hint=_hint(plan.scope, refused=bool(refused)) if plan.work else (),
@@ -186,6 +189,8 @@ def _context(action: Action) -> list[Detail]:
     facts = [("because", (own(action.reason.value),)), ("remote key", _remote(action))]
     if money := _money(action):
         facts.append(("money", (own(money, Tone.DANGER if action.cuts_off else Tone.PLAIN),)))
+    if action.outlook:
+        facts.append(("pace", (own(_pace(action, action.outlook)),)))
     if mark := action.mark:
         facts.append(("declared at", (foreign(f"{mark.file}:{mark.line}", limit=TEXT_LIMIT),)))
     return [Detail(label=label, value=value, weight=Weight.CONTEXT) for label, value in facts]
@@ -212,6 +217,21 @@ def _money(action: Action) -> str:
     return ", ".join(parts)
 
 
+def _pace(action: Action, outlook: Outlook) -> str:
+    """Return how fast the key spends, and until when its cap lasts before and after the action."""
+    if action.cap_before is None and action.cap_after is None:
+        return outlook.pace.text
+    before, after = (_until(moment, outlook) for moment in (outlook.before, outlook.after))
+    lasts = f"the cap lasts {before}" if before == after else f"the cap lasts {after} instead of {before}"
+    return f"{outlook.pace.text}: {lasts}"
+
+
+def _until(moment: datetime | None, outlook: Outlook) -> str:
+    if moment is None:
+        return "for years"
+    return "no longer" if moment <= outlook.now else f"until {moment:%Y-%m-%d}"
+
+
 def _signed(micro_usd: int) -> str:
     return f"{'+' if micro_usd > 0 else ''}{money_text(micro_usd)}"
 
@@ -220,16 +240,20 @@ def _cap(value: Value) -> str:
     return f"{money_text(value)} USD" if isinstance(value, int) else UNLIMITED
 
 
-def _notices(plan: Plan, refused: tuple[str, ...]) -> tuple[Notice, ...]:
+def _notices(plan: Plan) -> tuple[Notice, ...]:
     undeclared = tuple(_undeclared(item) for item in plan.meta.undeclared)
     warnings = tuple((foreign(text, limit=TEXT_LIMIT),) for text in plan.meta.warnings)
-    violated = tuple((foreign(text, Tone.DANGER, limit=TEXT_LIMIT),) for text in refused)
+    violated, policy = (
+        tuple((foreign(text, Tone.DANGER, limit=TEXT_LIMIT),) for text in texts)
+        for texts in (violations(plan), plan.meta.refused)
+    )
     allowed = () if plan.allow is None else _allowed(plan.allow)
     notices = (
         Notice(title="Safety limits raised for a while", tone=Tone.WARN, items=allowed),
         Notice(title="Governed keys that no file declares", tone=Tone.WARN, items=undeclared),
         Notice(title="Warnings", tone=Tone.WARN, items=warnings),
         Notice(title="Refused by the safety limits", tone=Tone.DANGER, items=violated),
+        Notice(title="Refused by the policy", tone=Tone.DANGER, items=policy),
     )
     return tuple(notice for notice in notices if notice.items)
 
@@ -268,6 +292,7 @@ def _footer(plan: Plan) -> tuple[Detail, ...]:
     waiting = f"about {duration_text(eta)} under the rate limits" if eta else "no waiting for rate limits"
     facts = (
         ("Exposure", _exposure(plan)),
+        *(("Balance", _balance(funds)) for funds in plan.meta.funds),
         ("Requests", own(f"at most {requests} after {reading} to read everything again, {waiting}")),
     )
     return tuple(Detail(label=label, value=(value,), weight=Weight.VITAL) for label, value in facts)
@@ -276,10 +301,19 @@ def _footer(plan: Plan) -> tuple[Detail, ...]:
 def _exposure(plan: Plan) -> Span:
     total, unbounded = plan.exposure_micro_usd, len(plan.unbounded)
     change = f"{_signed(total)} USD"
+    daily = plan.daily_exposure_micro_usd
+    a_day = f", {_signed(daily)} USD a day in daily caps" if daily else ""
     if unbounded:
         rest = f"; the others change by {change}" if total else ""
-        return own(f"unbounded: {counted(unbounded, 'key')} without a lifetime cap{rest}", Tone.WARN)
-    return own(f"{change if total else 'no change'} in lifetime caps")
+        return own(f"unbounded: {counted(unbounded, 'key')} without a lifetime cap{rest}{a_day}", Tone.WARN)
+    return own(f"{change if total else 'no change'} in lifetime caps{a_day}")
+
+
+def _balance(funds: Funds) -> Span:
+    held = f"{foreign(funds.account).text} holds {money_text(funds.balance_micro_usd)} USD"
+    keys = f"its keys can still spend {money_text(funds.spendable_micro_usd)} USD by their lifetime caps"
+    more = f", and {counted(funds.unbounded, 'key has', 'keys have')} none" if funds.unbounded else ""
+    return own(f"{held}; {keys}{more}", Tone.WARN if funds.short else Tone.PLAIN)
 
 
 def _hint(scope: Scope, *, refused: bool) -> Line:

@@ -63,18 +63,18 @@ def test_a_store_that_dies_after_the_create_costs_one_disabled_key(
         assert cut.stage.leaks() == []
 
 
-def test_a_store_that_dies_when_another_has_the_secret_leaves_the_key_at_the_floor(
+def test_a_store_that_dies_when_another_has_the_secret_switches_the_new_key_off(
     tmp_path: Path, openbao: OpenBaoOnDisk
 ) -> None:
-    """What a consumer may already read is not cut off; the next run delivers the same secret to both."""
+    """All stores or disabled; the next run delivers the same secret to both and switches the key on."""
     program = ProgramStore(root=tmp_path, last_act=f"kill -9 {openbao.pid}")
     with scene(tmp_path, program, vault_of(openbao)) as cut:
         died = cut.apply(afterwards=openbao.restart)
 
         assert died.run.code == 8
-        assert "stays at the floor because a sink may have its secret" in died.run.stderr
+        assert "is disabled until every sink has its secret" in died.run.stderr
         assert "secret in program/CLIENT_A" in died.run.stdout
-        assert died.rows == {"client-a": (True, FLOOR)}
+        assert died.rows == {"client-a": (False, FLOOR)}
         assert died.held == {"exec": 1, "vault": 0}
         program.last_act = ":"
 
@@ -139,7 +139,7 @@ def test_a_service_that_fails_at_the_write_is_told_apart(
 def test_a_fan_out_that_the_last_sink_refuses_is_finished_later(
     tmp_path: Path, hub: github.GithubFake
 ) -> None:
-    """The file has the secret, GitHub says no: one key at the floor, and after the repair both hold it."""
+    """The file has the secret, GitHub says no: one key, off, and after the repair both hold it."""
     with scene(tmp_path, DotenvStore(root=tmp_path), GithubStore(fake=hub, sink="remote")) as cut:
         refuse_secrets(hub, 403)
         died = cut.apply()
@@ -147,7 +147,7 @@ def test_a_fan_out_that_the_last_sink_refuses_is_finished_later(
         assert died.run.code == 8
         assert "sink remote: PUT" in died.run.stderr
         assert "secret in local/CLIENT_A" in died.run.stdout
-        assert died.rows == {"client-a": (True, FLOOR)}
+        assert died.rows == {"client-a": (False, FLOOR)}
         assert died.held == {"dotenv": 1, "github-actions": 0}
         hub.before = lambda _: None
 

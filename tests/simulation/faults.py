@@ -48,6 +48,7 @@ class Fault(StrEnum):
     STALL = "stall"
     TORN = "torn"
     OPERATOR_DISABLES = "operator-disables"
+    OPERATOR_LIMITS = "operator-limits"
     OPERATOR_RENAMES = "operator-renames"
     OPERATOR_DELETES = "operator-deletes"
     OPERATOR_CLONES = "operator-clones"

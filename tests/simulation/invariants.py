@@ -134,7 +134,7 @@ def write_was_reviewed(process: Process, key_id: str, changes: Spec) -> None:
     planned = any(
         action.remote_id == key_id or (action.op in MINTING and action.name == name) for action in actions
     )
-    _still_as_reviewed(process, key_id, row)
+    _still_as_reviewed(process, key_id, changes, row)
     born_here = key_id in simulation.ledger.ours or row is None
     if not planned and not (born_here and any(action.op in MINTING for action in actions)):
         raise Violation("I9", f"a write to {key_id}, which the plan does not name")
@@ -144,14 +144,18 @@ def write_was_reviewed(process: Process, key_id: str, changes: Spec) -> None:
             raise Violation("I6", f"{key_id} is protected, live, and about to be disabled")
 
 
-def _still_as_reviewed(process: Process, key_id: str, row: ObservedKey | None) -> None:
+def _still_as_reviewed(process: Process, key_id: str, changes: Spec, row: ObservedKey | None) -> None:
     """I9: what was changed before the last look at the account is not overwritten as if it were reviewed."""
     simulation = process.simulation
     if row is None or simulation.touched_at.get(key_id, process.listed_at) >= process.listed_at:
         return
     for action in process.plan.work if process.plan else ():
-        if action.remote_id == key_id and action.op not in MINTING and row.name != action.incarnation:
-            raise Violation("I9", f"{key_id} was renamed before the last look, and is written as {action.name}")
+        if action.remote_id != key_id or action.op in MINTING:
+            continue
+        reviewed = (action.before or {}, action.after or {})
+        moved = [name for name in changes if all(row.spec.get(name) != side.get(name) for side in reviewed)]
+        if moved and all(name in (action.after or {}) for name in moved):
+            raise Violation("I9", f"{moved} of {key_id} changed before the last look, and is overwritten")
 
 
 def create_was_reviewed(process: Process, incarnation: Incarnation) -> None:

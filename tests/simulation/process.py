@@ -16,6 +16,7 @@ from reconciler.sinks.memory import MemorySink, Step
 from tests.simulation import invariants
 from tests.simulation.faults import KilledError, Port
 from tests.simulation.scenarios import ACCOUNT
+from tests.simulation.strikes import shifting_list
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -51,6 +52,7 @@ class Process:
         self.writes = 0
         self.creates = 0
         self.listed_at = 0
+        self.shifting = False
         simulation.ledger.runs += 1
         self.provider = SimulatedProvider(self)
         self.control = RunControl(clock=SimulatedClock(self))
@@ -163,7 +165,10 @@ class SimulatedProvider:
     def list_keys(self) -> Listing:
         """Return what the vendor lists."""
         self._process.listed_at = self._simulation.calls
-        return Listing(keys=self._simulation.port(self._process, Port.LIST, self._vendor.listed))
+        return Listing(keys=self._simulation.port(self._process, Port.LIST, self._listed))
+
+    def _listed(self) -> tuple[ObservedKey, ...]:
+        return shifting_list(self._simulation) if self._process.shifting else self._vendor.listed()
 
     def get_key(self, key_id: str) -> ObservedKey:
         """Return one row."""

@@ -43,14 +43,14 @@ class RandomHistory:
     writers: int
 
     @classmethod
-    def of(cls, seed: int) -> RandomHistory:
-        """Return the history of a seed, not yet played."""
+    def of(cls, seed: int, *, world: World | None = None) -> RandomHistory:
+        """Return the history of a seed, not yet played; `world` takes the place of the one that was drawn."""
         rng = Random(seed)
-        world: World = rng.choice(rng.choices((WORLDS, LAGGING, METERED), weights=(6, 3, 1))[0])
+        drawn = rng.choice(rng.choices((WORLDS, LAGGING, METERED), weights=(6, 3, 1))[0])
         count = rng.choices((1, 2, 3, rng.randint(4, 8), rng.randint(9, 40)), weights=(50, 25, 15, 9, 1))[0]
         sinks = rng.choices((1, 2), weights=(4, 1))[0]
         keys = tuple(_declared(rng, number, sinks) for number in range(count))
-        simulation = Simulation(world, keys, sinks)
+        simulation = Simulation(world or drawn, keys, sinks)
         simulation.ledger.foreign.add(simulation.vendor.put("somebody else's own"))
         rate = rng.choice(_RATES) / (1 if count < 4 else count / 2)
         writers = rng.choices((1, 2, 3), weights=(5, 4, 1))[0]

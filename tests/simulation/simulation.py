@@ -142,7 +142,7 @@ class Simulation:
         self.trace.append(f"time +{seconds:g}s")
         self.clock.seconds += seconds
         if seconds > REPLAYABLE:
-            self.ledger.burns = max(self.ledger.burns, 2 * self.ledger.faults)
+            self.ledger.burns = max(self.ledger.burns, self.ledger.faults)
         self.land()
 
     def send_late(self, request: tuple[Any, ...], landing: int) -> None:

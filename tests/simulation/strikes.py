@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
-from reconciler.core.fields import ENABLED
+from reconciler.core.fields import ENABLED, TOTAL_USD
 from reconciler.core.model import Minted
 from reconciler.errors import (
     AnswerError,
@@ -42,7 +42,6 @@ def strike(
     late: tuple[Any, ...] | None,
 ) -> Result:
     """Let a fault happen to one call; return what the caller sees, or raise what it meets."""
-    del process
     fault = injection.fault
     if fault is Fault.KILL_BEFORE:
         raise KilledError
@@ -58,8 +57,11 @@ def strike(
         raise DeferredError(message)
     if fault is Fault.NOT_STORED:
         return cast("Result", None)
-    if fault in {Fault.STALE_LIST, Fault.PAGE_SHIFT}:
-        return cast("Result", _list(simulation, fault))
+    if fault is Fault.STALE_LIST:
+        return cast("Result", simulation.vendor.stale())
+    if fault is Fault.PAGE_SHIFT:
+        process.shifting = True
+        return cast("Result", shifting_list(simulation))
     _around(simulation, fault)
     result = effect()
     simulation.check()
@@ -97,6 +99,8 @@ def operator_acts(simulation: Simulation, fault: Fault) -> None:
     simulation.touch(row.id)
     if fault is Fault.OPERATOR_DISABLES:
         vendor.change(row.id, {ENABLED: False})
+    elif fault is Fault.OPERATOR_LIMITS:
+        vendor.change(row.id, {TOTAL_USD: 777})
     elif fault is Fault.OPERATOR_RENAMES:
         vendor.rename(row.id, f"{row.name}-renamed".replace("~", "-"))
     elif fault is Fault.OPERATOR_DELETES:
@@ -105,11 +109,9 @@ def operator_acts(simulation: Simulation, fault: Fault) -> None:
         simulation.touch(vendor.put(row.name, row.spec))
 
 
-def _list(simulation: Simulation, fault: Fault) -> tuple[ObservedKey, ...]:
+def shifting_list(simulation: Simulation) -> tuple[ObservedKey, ...]:
+    """Return the list, read page by page while somebody is at work in the account."""
     vendor = simulation.vendor
-    if fault is Fault.STALE_LIST:
-        return vendor.stale()
-
     # When the newest row goes between two pages, one that was not read yet moves to the page before.
     newest = vendor.put("somebody else's")
     simulation.ledger.foreign.add(newest)

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.options import formats, scoped
+from reconciler.cli.options import formats, scoped, since
 from reconciler.cli.planning import planned, shown
 from reconciler.cli.result_file import write_result_file
 from reconciler.cli.session import pass_session
-from reconciler.cli.terminal import explain, write_result
+from reconciler.cli.terminal import complain, explain, write_result
 from reconciler.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     help="Save what the plan rests on for `verify-plan`; no secret is in it.",
 )
 @formats("text", "json", "markdown", "html")
+@since
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when there is something to do.")
 @scoped
 @pass_session
@@ -42,6 +43,7 @@ def command(
     output: Path | None,
     observed: Path | None,
     form: str,
+    since: Path | None,
     detailed_exitcode: bool,
     accounts: tuple[str, ...],
     keys: tuple[str, ...],
@@ -49,11 +51,11 @@ def command(
     """Show what apply would do.
 
     Only GET requests are sent. The digest at the end stands for exactly this plan: hand it, or the file
-    saved with -o, to `apply`.
+    saved with -o, to `apply`. A plan that the settings' policy refuses is shown and ends with 5.
     """
     from reconciler.render import json
 
-    found = planned(session, accounts=accounts, keys=keys)
+    found = planned(session, accounts=accounts, keys=keys, since=since)
     plan = found.plan
     if observed is not None:
         write_result_file(observed, json.render_observed(plan, found.desired, found.observed))
@@ -62,4 +64,8 @@ def command(
     write_result(shown(plan, form, session.stdout))
     if output is not None:
         explain(f"saved; apply exactly this with: reconciler apply {output}\n")
+    for text in plan.meta.refused:
+        complain(text)
+    if plan.meta.refused:
+        return ExitCode.REFUSED
     return ExitCode.CHANGES if detailed_exitcode and plan.actions else ExitCode.OK

@@ -552,18 +552,44 @@ def test_a_failed_delivery_that_cannot_be_rolled_back_says_so() -> None:
     assert_born(stage, "k1")
 
 
-def test_a_sink_that_may_hold_the_secret_keeps_its_key() -> None:
-    """After one sink took it, the key is never rolled back: somebody may be reading it there."""
-    stage = Stage(sinks={"local": MemorySink(), "second": MemorySink()})
-    stage.declare(key("client-a", deliver=("local", "second")))
+def fan_out(behaviour: Behaviour = CLASS_A, **lifecycle: int) -> Stage:
+    """Return a stage with a key that two sinks get, of which the second refuses once."""
+    stage = Stage(behaviour=behaviour, sinks={"local": MemorySink(), "second": MemorySink()})
+    if lifecycle:
+        stage.declare(key("client-a", deliver=("local", "second")))
+        stage.apply()
+    stage.declare(key("client-a", deliver=("local", "second"), **lifecycle))
     stage.sinks["second"].before = failing(Step.PUT, SinkError("no answer; mend it"))
+    return stage
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "row"),
+    [(CLASS_A, "k1"), (CLASS_B, "k2"), (CLASS_C, "k1"), (CLASS_D, "k1"), (CLASS_E, "k2")],
+)
+def test_a_key_that_only_some_sinks_took_is_off_until_all_have_it(behaviour: Behaviour, row: str) -> None:
+    """The next run delivers to the others, or mints again where no secret is shown twice."""
+    stage = fan_out(behaviour)
+    plan = stage.plan()
+    (outcome,) = stage.apply(plan).outcomes
+    assert outcome.status is Status.CUSTODY
+    assert "k1 is disabled until every sink has its secret" in outcome.message
+    assert [place for place, _ in outcome.receipts] == ["local/CLIENT_A"]
+    assert stage.live() == []
+    assert [outcome.status for outcome in stage.apply(plan).outcomes] == [Status.DONE]
+    assert_born(stage, row)
+    assert stage.holds("CLIENT_A", "second") == row
+
+
+def test_a_successor_that_only_some_sinks_took_stays_on() -> None:
+    """Programs that read the first sink hold it by now, so it is not switched off under them."""
+    stage = fan_out(generation=2)
     outcome = only(stage)
     assert outcome.status is Status.CUSTODY
-    assert [place for place, _ in outcome.receipts] == ["local/CLIENT_A"]
-    assert [row.id for row in stage.live()] == ["k1"]
+    assert "k2 stays at the floor because a sink may have its secret" in outcome.message
+    assert [row.id for row in stage.live()] == ["k1", "k2"]
     assert only(stage).status is Status.DONE
-    assert_born(stage, "k1")
-    assert stage.holds("CLIENT_A", "second") == "k1"
+    assert stage.holds("CLIENT_A", "second") == "k2"
 
 
 def test_an_unverified_delivery_keeps_its_key() -> None:

@@ -366,13 +366,13 @@ class TestOvertaken:
         assert stage.holds("CLIENT_A") == "k7"
         assert stage.live() == []
 
-    def test_a_run_that_has_written_one_sink_does_not_disable_its_row(self) -> None:
-        """Somebody may have its secret by then."""
+    def test_a_run_that_has_written_one_sink_only_disables_its_row(self) -> None:
+        """All sinks or none: the next run sorts out which of the two keys lives."""
         stage = Stage(behaviour=CLASS_E)
         stage.sinks["app"] = MemorySink()
         stage.declare(key("client-a", deliver=("local", "app")))
         self.other_delivers(stage, "app")
         outcome = only(stage)
         assert outcome.status is Status.CUSTODY
-        assert "k1 stays at the floor" in outcome.message
-        assert [row.id for row in stage.live()] == ["k1"]
+        assert "k1 is disabled until every sink has its secret" in outcome.message
+        assert stage.live() == []

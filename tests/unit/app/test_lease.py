@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from reconciler.app.emergency import disable_now
 from reconciler.core.report import Status
 from reconciler.errors import DeferredError, ExitCode
 from reconciler.providers.memory import CLASS_A, CLASS_B, CLASS_C, CLASS_D, CLASS_E
 from reconciler.sinks._template import TemplateSink
 from reconciler.sinks.memory import Kind, MemorySink
-from tests.unit.app.stage import Stage, key
+from tests.unit.app.stage import SALT, Stage, key
 
 if TYPE_CHECKING:
     from reconciler.ports.sink import Sink
@@ -100,3 +101,16 @@ def test_other_providers_need_none(behaviour: Behaviour) -> None:
     stage = Stage(behaviour=behaviour, sinks={"local": MemorySink(kind=Kind.WRITE_ONLY)})
     stage.declare(key("client-a"))
     assert stage.apply().outcomes[0].status is Status.DONE
+
+
+def test_an_emergency_waits_for_nobody() -> None:
+    """A leaked key is switched off whoever has the lease."""
+    stage = Stage()
+    stage.declare(key("client-a"))
+    stage.apply()
+    stage.lease = Lost(lost_from=1)
+    report = disable_now(
+        stage.world(), {"main/client-a"}, salt=SALT, control=stage.control, progress=stage.watcher
+    )
+    assert report.outcomes[0].status is Status.DONE
+    assert stage.live() == []

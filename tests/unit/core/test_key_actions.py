@@ -482,11 +482,18 @@ CASES = [
         receipts={LOCAL: receipt("1", origin="https://other.example")},
     ),
     Case(
-        "one sink holds a row that was condemned since",
+        "one sink has a row that is off until the other has it",
+        (unborn("1", enabled=False),),
+        ((OP.DELIVER, "1", WHY.UNBORN),),
+        key(deliver=(LOCAL, APP)),
+        {LOCAL: receipt("1")},
+    ),
+    Case(
+        "one sink has the key of another provider under the same id",
         (unborn("1", enabled=False),),
         ((OP.CREATE, None, WHY.LOST),),
         key(deliver=(LOCAL, APP)),
-        {LOCAL: receipt("1")},
+        {LOCAL: receipt("1", origin="https://elsewhere.example")},
     ),
     Case(
         "fields that are not shown",
@@ -727,5 +734,5 @@ def test_the_table_covers_every_reason_of_a_declared_key() -> None:
     """Each reason that a declared key can have stands in the table above."""
     seen = {reason for case in CASES for _, _, reason in case.steps}
     elsewhere = {WHY.UNDECLARED, WHY.EMPTY, WHY.EMERGENCY, WHY.MOVED, WHY.RENAMED}
-    elsewhere |= {WHY.REPLACED_NOW, WHY.GRACE_OVER}
+    elsewhere |= {WHY.REPLACED_NOW, WHY.GRACE_OVER, WHY.OWNER_LEFT}
     assert seen == set(Reason) - elsewhere

@@ -121,6 +121,13 @@ def test_a_retired_key_is_deleted_after_a_second_grace(
     assert shape(plan) == ([(OP.DELETE, "1", WHY.GRACE_OVER)] if gone else [])
 
 
+@pytest.mark.parametrize(("idle", "gone"), [(23 * HOUR, False), (24 * HOUR, True), (80 * HOUR, True)])
+def test_a_key_that_was_used_until_it_was_retired_gets_its_grace_too(idle: timedelta, *, gone: bool) -> None:
+    """It was retired late, so the second grace counts from its last use."""
+    plan = rotated(row("1", enabled=False, idle=idle), since=72 * HOUR, where=DELETES)
+    assert shape(plan) == ([(OP.DELETE, "1", WHY.GRACE_OVER)] if gone else [])
+
+
 @pytest.mark.parametrize("where", [{"deletes": True}, {"delete_retired": True}])
 def test_a_retired_key_is_kept_unless_it_can_and_shall_be_deleted(where: dict[str, Any]) -> None:
     """Deletion cannot be undone, so it is asked for."""
