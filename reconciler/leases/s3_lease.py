@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from reconciler.core.sanitize import redact
 from reconciler.errors import DeferredError, ReconcilerError, SinkError, SinkUnverifiedError
-from reconciler.sinks._aws_client import AwsRefusalError, AwsService, access_of
+from reconciler.transport.aws_client import AwsRefusalError, AwsService, access_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from reconciler.errors import CredentialsError, SinkRefusedError
-from reconciler.sinks._aws_client import AwsRefusalError
 from reconciler.sinks._aws_receipts import as_wire, from_wire, record_in
 from reconciler.sinks._json_object import JsonFormat
 from reconciler.sinks._receipts import refusal
+from reconciler.transport.aws_client import AwsRefusalError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from reconciler.core.model import Receipt
     from reconciler.core.secret import Secret
     from reconciler.ports.sink import Entry
-    from reconciler.sinks._aws_client import AwsService
     from reconciler.sinks._file_sink import Document
     from reconciler.sinks._receipts import Record, Stamp
+    from reconciler.transport.aws_client import AwsService
 
 _CURRENT: Final = "AWSCURRENT"
 _PENDING: Final = "AWSPENDING"

@@ -12,12 +12,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final, cast
 
 from reconciler.errors import ReconcilerError, SinkError, SinkRefusedError, SinkUnverifiedError
-from reconciler.sinks._aws_client import AwsService, access_of
 from reconciler.sinks._aws_receipts import MARK, tags_of
 from reconciler.sinks._aws_secrets import Place, SecretsApi, place_of
 from reconciler.sinks._receipts import Record, Stamp
 from reconciler.sinks._refusals import problems_of, refuse
 from reconciler.sinks._text_value import text_problem
+from reconciler.transport.aws_client import AwsService, access_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

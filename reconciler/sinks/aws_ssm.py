@@ -21,11 +21,11 @@ from reconciler.errors import (
     SinkRefusedError,
     SinkUnverifiedError,
 )
-from reconciler.sinks._aws_client import AwsRefusalError, AwsService, access_of
 from reconciler.sinks._aws_receipts import MARK, as_wire, from_wire, record_in, tags_of
 from reconciler.sinks._receipts import Record, Stamp, refusal
 from reconciler.sinks._refusals import refuse
 from reconciler.sinks._text_value import text_problem
+from reconciler.transport.aws_client import AwsRefusalError, AwsService, access_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -207,6 +207,7 @@ def owner_left(life: Timeline) -> None:
 def removed(life: Timeline) -> None:
     """`state: absent` deletes the key where the provider can, and switches it off elsewhere."""
     life.pass_time(30 * DAY, "nobody needs it any more")
+    life.settings["safety"] = {}
     limits = dict(life.keys["keys"]["billing"]["limits"])
     life.keys["keys"]["billing"]["state"] = "absent"
     life.keys["keys"] |= {

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 COMMANDS: Final[Mapping[str, str]] = {
+    "job": "Run a command and show on GitHub what came of it.",
     "context": "Tell what the run is about, and whether it may plan.",
     "annotations": "Show problems beside the lines of the files.",
     "comment": "Show a plan as the one comment on the pull request.",

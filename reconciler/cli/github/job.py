@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.github.options import FILE, reviewed_by_check
+from reconciler.cli.github.options import FILE, questioning
 from reconciler.cli.session import pass_session
 from reconciler.errors import UsageError
 
@@ -22,7 +22,7 @@ NAMES = ("validate", "plan", "apply", "drift", "status", "verify")
 @click.command("job", short_help="Run a command and show on GitHub what came of it.")
 @click.argument("name", type=click.Choice(NAMES), metavar="COMMAND")
 @click.option("--expect-digest", "expect", metavar="DIGEST", help="For apply: refuse any plan but this one.")
-@reviewed_by_check
+@questioning
 @click.option("--plan", type=FILE, help="For apply: a saved plan, in place of one of this moment.")
 @click.option("--deadline", metavar="TIME", help="For apply: begin no further key after this long.")
 @click.option(

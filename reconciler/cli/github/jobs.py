@@ -84,10 +84,10 @@ class Job:
         shown = ("--plan", str(plan)) if plan else ()
         page: tuple[str, ...] = ()
         if parts or shown or code:
-            before = _size()
+            before = len(_summary())
             self.show("summary", *parts, *shown, *self.stack, "--exit-code", str(code))
             copy = self.folder / "summary.md"
-            copy.write_bytes(_tail(before))
+            copy.write_bytes(_summary()[before:])
             page = ("--summary-path", str(copy))
         self.show("outputs", *shown, *page, "--exit-code", str(code))
 
@@ -175,25 +175,22 @@ def _drift(job: Job) -> int:
 
 
 def _status(job: Job) -> int:
-    code = job.step("status")
-    job.finish(code)
-    return code
+    return _told_in_the_log(job, "status")
 
 
 def _verify(job: Job) -> int:
-    code = job.step("verify")
-    job.finish(code)
+    return _told_in_the_log(job, "verify")
+
+
+def _told_in_the_log(job: Job, name: str) -> int:
+    code = job.step(name)
+    job.show("outputs", "--exit-code", str(code))
     return code
 
 
-def _size() -> int:
+def _summary() -> bytes:
     path = file_of("GITHUB_STEP_SUMMARY")
-    return path.stat().st_size if path.is_file() else 0
-
-
-def _tail(start: int) -> bytes:
-    path = file_of("GITHUB_STEP_SUMMARY")
-    return path.read_bytes()[start:] if path.is_file() else b""
+    return path.read_bytes() if path.is_file() else b""
 
 
 _JOBS: Final[Mapping[str, Callable[[Job], int]]] = {

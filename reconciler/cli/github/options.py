@@ -92,20 +92,23 @@ def reviewed_by_check(command: Callable[..., R]) -> Callable[..., R]:
     """Add `--expect-from-check` with what belongs to it; the command gets it as `question`."""
 
     @wraps(command)
-    def asking(
-        *args: Any,
-        expect_from_check: bool,
-        stack: str,
-        token_variable: str,
-        login: str,
-        app_id: int,
-        **others: Any,
-    ) -> R:
+    def asking(*args: Any, question: Question, from_check: bool, **others: Any) -> R:
+        return command(*args, question=question if from_check else None, **others)
+
+    return questioning(asking)
+
+
+def questioning(command: Callable[..., R]) -> Callable[..., R]:
+    """Add the same options; the command gets `question` in any case, and whether it is asked as `from_check`."""
+
+    @wraps(command)
+    def asking(*args: Any, stack: str, token_variable: str, login: str, app_id: int, **others: Any) -> R:
         question = Question(stack=stack, token_variable=token_variable, login=login, app_id=app_id)
-        return command(*args, question=question if expect_from_check else None, **others)
+        return command(*args, question=question, **others)
 
     flag = click.option(
         "--expect-from-check",
+        "from_check",
         is_flag=True,
         help="Refuse any plan but the approved one of the merged pull request (GitHub).",
     )

@@ -12,7 +12,7 @@ import pytest
 from reconciler.errors import CredentialsError, DeferredError, SinkError, SinkUnverifiedError
 from reconciler.leases import s3_lease
 from reconciler.leases.s3_lease import SKEW, S3Lease
-from reconciler.sinks._aws_client import AwsRefusalError, AwsService, access_of
+from reconciler.transport.aws_client import AwsRefusalError, AwsService, access_of
 from tests.clocks import FakeClock
 from tests.stores.aws import REGION
 
@@ -311,7 +311,7 @@ class TestErrors:
         """Without its time nobody can say what has expired."""
         del bucket
         Run(shared).lease.acquire()
-        monkeypatch.setattr("reconciler.sinks._aws_client._dated", lambda _: {})
+        monkeypatch.setattr("reconciler.transport.aws_client._dated", lambda _: {})
         with pytest.raises(SinkError, match="no lease of this tool"):
             Run(shared).lease.acquire()
 

@@ -9,7 +9,7 @@ import pytest
 
 from reconciler.core.secret import Secret
 from reconciler.errors import CredentialsError, DeferredError
-from reconciler.sinks._aws_client import AwsService, access_of
+from reconciler.transport.aws_client import AwsService, access_of
 from tests.clocks import FakeClock
 from tests.contract.leaks import leaked, shown
 from tests.stores.aws import between
