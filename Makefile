@@ -72,6 +72,8 @@ interop: .venv/.stamp-dev ## open age and sops files with npm's readers (needs n
 	@RECONCILER_TEST_NPM_READERS=required $(PY) -m pytest tests/unit/sinks/test_age_file.py tests/unit/sinks/test_sops_file.py
 
 WORKFLOWS = $(wildcard .github/workflows/*.yml)
+# A component has two documents, of which the checker takes one at a time.
+GITLAB_CI = $(BIN)/check-jsonschema --builtin-schema vendor.gitlab-ci --data-transform gitlab-ci --default-filetype yaml
 
 .PHONY: workflows
 workflows: .venv/.stamp-dev ## zizmor, actionlint, schemas, shellcheck; all offline
@@ -79,8 +81,11 @@ workflows: .venv/.stamp-dev ## zizmor, actionlint, schemas, shellcheck; all offl
 	@PATH="$(BIN):$$PATH" $(BIN)/actionlint $(WORKFLOWS)
 	@$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows $(WORKFLOWS)
 	@$(BIN)/check-jsonschema --builtin-schema custom.github-workflows-require-timeout $(WORKFLOWS)
+	@$(BIN)/check-jsonschema --builtin-schema vendor.github-actions $(wildcard .github/actions/*/action.yml)
 	@$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
-	@$(BIN)/shellcheck .ci/run .ci/install
+	@sed '1,/^---$$/d' templates/reconcile.yml | $(GITLAB_CI) -
+	@sed '/^---$$/,$$d' templates/reconcile.yml | $(GITLAB_CI) -
+	@$(BIN)/shellcheck .ci/run .ci/install $(wildcard .github/actions/*/*.sh examples/*/*.sh)
 
 .PHONY: bench
 bench: .venv/.stamp-dev ## the benchmark; every figure is a ratio within one run
@@ -94,12 +99,15 @@ schemas: .venv/.stamp-dev ## write schemas/*.v1.json from the models
 	@set -e; for name in $(SCHEMAS); do \
 	    $(BIN)/reconciler schema $$name > schemas/$$name.tmp; mv schemas/$$name.tmp schemas/$$name.v1.json; done
 
+# What the action of .github/actions installs: every sink, and no server.
+SINK_EXTRAS := age aws gcp github sops
 EXPORT := uv export --quiet --frozen --no-emit-project --no-header --no-annotate
 
 .PHONY: lock
 lock: ## refresh uv.lock and requirements/ (needs uv); ARGS=--upgrade takes newer versions
 	@uv lock $(ARGS)
 	@$(EXPORT) --extra sandbox --group build -o requirements/demo.txt
+	@$(EXPORT) $(patsubst %,--extra %,$(SINK_EXTRAS)) --group build -o requirements/action.txt
 	@$(EXPORT) --all-extras --all-groups -o requirements/dev.txt
 
 .PHONY: clean

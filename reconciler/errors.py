@@ -20,8 +20,10 @@ ReconcilerError                      1
 │   ├── SinkRefusedError             1   preflight: the entry cannot be written; nothing was minted
 │   │   └── SinkOvertakenError       1   another run delivered to the entry since it was looked at
 │   └── SinkUnverifiedError          8   what was written could not be confirmed
-└── GithubError                      1   GitHub could not show what it was asked to
-    └── GithubUnverifiedError        1   a comment, check or issue may or may not have been written
+├── GithubError                      1   GitHub could not show what it was asked to
+│   └── GithubUnverifiedError        1   a comment, check or issue may or may not have been written
+└── GitlabError                      1   GitLab could not show what it was asked to
+    └── GitlabUnverifiedError        1   a note may or may not have been written
 """
 
 from __future__ import annotations
@@ -199,3 +201,11 @@ class GithubError(ReconcilerError):
 
 class GithubUnverifiedError(GithubError):
     """Raised when a comment, a check or an issue was sent and GitHub does not confirm it."""
+
+
+class GitlabError(ReconcilerError):
+    """Raised when GitLab could not show what it was asked to; nothing was written."""
+
+
+class GitlabUnverifiedError(GitlabError):
+    """Raised when a note was sent and GitLab's answer did not arrive."""

@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from reconciler.audit.line import from_line, to_line
 from reconciler.errors import AuditError, SinkError
+from reconciler.posix import fcntl as _fcntl
 from reconciler.sinks._open_directory import (
     NO_FOLLOW,
     READ,
@@ -26,14 +26,8 @@ from reconciler.sinks._open_directory import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
-    from types import ModuleType
 
     from reconciler.ports.audit import AuditRecord
-
-try:
-    _fcntl: ModuleType | None = import_module("fcntl")
-except ImportError:  # Windows has no advisory locks
-    _fcntl = None
 
 FORMAT: Final = 1
 _APPEND: Final = os.O_RDWR | os.O_APPEND | os.O_CREAT | NO_FOLLOW

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from dataclasses import dataclass
 from difflib import unified_diff
 from pathlib import Path
@@ -20,20 +22,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileEdit:
-    """One key file before and after."""
+    """One key file before and after, and the keys whose declarations differ."""
 
     file: str
     before: str
     after: str
+    addresses: tuple[str, ...]
 
     @property
     def patch(self) -> str:
-        """The change as `git apply` takes it."""
+        """The change as `git apply` takes it, here or in the directory above that both are in."""
+        name = self.file.replace(f"..{os.sep}", "")
         lines = unified_diff(
             self.before.splitlines(keepends=True),
             self.after.splitlines(keepends=True),
-            f"a/{self.file}",
-            f"b/{self.file}",
+            f"a/{name}",
+            f"b/{name}",
         )
         return "".join(
             line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines
@@ -45,7 +49,10 @@ class FileEdit:
         Raises:
             ResultFileError: when it cannot be written; it is then as before.
         """
-        write_result_file(Path(self.file), self.after)
+        path = Path(self.file)
+        mode = stat.S_IMODE(path.stat().st_mode)
+        write_result_file(path, self.after)
+        path.chmod(mode)
 
 
 def edits_of(changes: Sequence[tuple[DesiredKey, Mapping[str, int | bool | str]]]) -> list[FileEdit]:
@@ -56,10 +63,13 @@ def edits_of(changes: Sequence[tuple[DesiredKey, Mapping[str, int | bool | str]]
     """
     found: dict[str, FileEdit] = {}
     for key, fields in changes:
-        file = key.mark.file
-        before = found[file].before if file in found else decode(Path(file).read_bytes(), file)
-        text = found[file].after if file in found else before
-        found[file] = FileEdit(file=file, before=before, after=set_fields(text, key.name, fields, file=file))
+        # Git patches what a link leads to, never the link.
+        file = os.path.relpath(os.path.realpath(key.mark.file))
+        known = found.get(file)
+        before = known.before if known else decode(Path(file).read_bytes(), file)
+        after = set_fields(known.after if known else before, key.name, fields, file=file)
+        addresses = (*(known.addresses if known else ()), key.address)
+        found[file] = FileEdit(file=file, before=before, after=after, addresses=addresses)
     return list(found.values())
 
 

@@ -7,6 +7,7 @@ import secrets
 from typing import TYPE_CHECKING
 
 from reconciler.errors import ReconcilerError
+from reconciler.posix import sync_directory
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,18 +35,21 @@ def write_result_file(path: Path, text: str) -> None:
     try:
         _write_new(beside, text)
         beside.replace(path)
-        _sync_directory(path.parent)
+        sync_directory(path.parent)
     except OSError as error:
         beside.unlink(missing_ok=True)
         raise _failure(path, error) from None
 
 
 def _write_new(path: Path, text: str) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
-    with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
+    with open(path, "x", encoding="utf-8", newline="\n", opener=_readable) as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
+
+
+def _readable(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o644)
 
 
 def _write_through(path: Path, text: str) -> None:
@@ -54,14 +58,6 @@ def _write_through(path: Path, text: str) -> None:
             file.write(text)
     except OSError as error:
         raise _failure(path, error) from None
-
-
-def _sync_directory(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _failure(path: Path, error: OSError) -> ResultFileError:

@@ -29,6 +29,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "disable": "Switch keys off at once.",
     "verify": "Ask the provider with the delivered keys themselves.",
     "github": "Show plans on GitHub, and keep track of drift there.",
+    "gitlab": "Show plans on merge requests of GitLab.",
     "recover": "Deliver a secret that was sealed in escrow.",
     "audit": "Show an audit trail, and check that it is whole.",
     "doctor": "Check credentials, accounts and sinks before they fail.",

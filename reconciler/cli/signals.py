@@ -7,6 +7,7 @@ import signal
 from typing import TYPE_CHECKING, Final
 
 from reconciler.errors import ExitCode
+from reconciler.posix import HANG_UP
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +20,7 @@ _CODES: Final = {
     signal.SIGINT: ExitCode.SIGINT,
     signal.SIGTERM: ExitCode.SIGTERM,
     # A lost terminal ends a run as politely as a supervisor does.
-    signal.SIGHUP: ExitCode.SIGTERM,
+    **({HANG_UP: ExitCode.SIGTERM} if HANG_UP else {}),
 }
 
 

@@ -90,15 +90,13 @@ def _left_behind(view: View, label: str, key: DesiredKey, rows: Iterable[Row]) -
         return []
     if key.owner_left:
         return owner_left(key, rows, view.desired.accounts[label])
-    live = tuple(row for row in rows if row.key.live)
-    found = replace(view.resolved(key), predecessors=live)
     return [
         replace(
             disable(label, end.row, Reason.MOVED, op=Operation.RETIRE),
             protected=key.lifecycle.protected,
             mark=key.mark,
         )
-        for end in retirements(key, found, view.observed.receipts, view.now)
+        for end in retirements(key, view.succeeded(key, rows), view.observed.receipts, view.now)
         if end.due(view.now)
     ]
 

@@ -48,7 +48,7 @@ def decide(action: Action, row: ObservedKey | None, *, name: str | None = None) 
     if row is None:
         return ALREADY if action.op is Operation.DELETE else stale("the key is no longer at the provider")
     # A row without a name is governed by its adopted id alone, so there is no name that could have moved.
-    if row.foreign or row.name not in (None, action.incarnation, name):
+    if row.foreign or (row.name or None) not in (None, action.incarnation, name):
         return stale("the row carries another name now")
     if action.op is Operation.ADOPT:
         return ALREADY if row.name == name else DO

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from reconciler.core.plan import EVERYTHING
 from reconciler.core.resolution import governed_rows, moved_keys, resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from reconciler.core.model import DesiredKey, DesiredState, ObservedState
@@ -71,6 +71,10 @@ class View:
             for (old, name), key in self.moved.items()
             if old == label and self.scope.covers(key.name)
         }
+
+    def succeeded(self, key: DesiredKey, rows: Iterable[Row]) -> Resolution:
+        """Return a key that moved away from an account, with its live rows there as predecessors."""
+        return replace(self.resolved(key), predecessors=tuple(row for row in rows if row.key.live))
 
     def resolved(self, key: DesiredKey) -> Resolution:
         """Return the rows of a declared key of these accounts, told apart."""

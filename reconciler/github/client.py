@@ -98,6 +98,54 @@ class Github:
         """Return the reviews of a pull request, oldest first."""
         return list(self._rows(self._path("pulls", str(number), "reviews"), {}))
 
+    def commit(self, sha: str) -> dict[str, Any]:
+        """Return a commit, with its tree and its parents."""
+        call = Call(method="GET", path=self._path("git", "commits", sha), headers=_HEADERS)
+        return self._send(call).document()
+
+    def add_tree(self, base: str, files: Mapping[str, str]) -> str:
+        """Store a tree that has other contents of some files than another tree; return its id."""
+        rows = [
+            {"path": path, "mode": "100644", "type": "blob", "content": text} for path, text in files.items()
+        ]
+        values = {"base_tree": base, "tree": rows}
+        # The same contents are the same object, so that doing it twice is doing it once.
+        return str(self._write("POST", self._path("git", "trees"), values, repeatable=True)["sha"])
+
+    def add_commit(self, message: str, *, tree: str, parent: str) -> str:
+        """Store a commit that no branch has yet; return its id."""
+        values = {"message": message, "tree": tree, "parents": [parent]}
+        return str(self._write("POST", self._path("git", "commits"), values, repeatable=True)["sha"])
+
+    def branch(self, name: str) -> str | None:
+        """Return the commit that a branch is at; None when there is no such branch."""
+        # Asked this way, GitHub lists every branch whose name begins so, and a missing one is no error.
+        rows = self._rows(self._path("git", "matching-refs", "heads", name), {})
+        return next((str(row["object"]["sha"]) for row in rows if row["ref"] == f"refs/heads/{name}"), None)
+
+    def add_branch(self, name: str, sha: str) -> None:
+        """Make a branch."""
+        self._write("POST", self._path("git", "refs"), {"ref": f"refs/heads/{name}", "sha": sha})
+
+    def move_branch(self, name: str, sha: str) -> None:
+        """Move a branch, whatever it was at."""
+        path = self._path("git", "refs", "heads", name)
+        self._write("PATCH", path, {"sha": sha, "force": True})
+
+    def open_pull_requests(self, *, branch: str, base: str) -> list[dict[str, Any]]:
+        """Return the open pull requests from a branch of this repository into another one."""
+        owner = self.repository.split("/")[0]
+        query = {"state": "open", "head": f"{owner}:{branch}", "base": base}
+        return list(self._rows(self._path("pulls"), query))
+
+    def add_pull_request(self, **values: str) -> dict[str, Any]:
+        """Open a pull request and return it."""
+        return self._write("POST", self._path("pulls"), values)
+
+    def edit_pull_request(self, number: int, **changes: str) -> None:
+        """Change a pull request."""
+        self._write("PATCH", self._path("pulls", str(number)), changes)
+
     def close(self) -> None:
         """Release connections."""
         self.http.close()
@@ -128,13 +176,15 @@ class Github:
         msg = f"GET {path}: more than {_PAGE * _MOST_PAGES} entries; this program does not read so many"
         raise GithubError(msg)
 
-    def _write(self, method: str, path: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    def _write(
+        self, method: str, path: str, values: Mapping[str, Any], *, repeatable: bool = False
+    ) -> dict[str, Any]:
         call = Call(
             method=method,
             path=path,
             headers=_HEADERS,
             body=Secret(json.dumps(values)),
-            repeatable=method == "PATCH",
+            repeatable=repeatable or method == "PATCH",
         )
         return self._send(call).document()
 

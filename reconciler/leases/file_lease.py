@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 from reconciler.errors import DeferredError, SinkError
+from reconciler.posix import fcntl as _fcntl
 from reconciler.sinks._open_directory import (
     NO_FOLLOW,
     OpenDirectory,
@@ -19,12 +19,6 @@ from reconciler.sinks._open_directory import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-    from types import ModuleType
-
-try:
-    _fcntl: ModuleType | None = import_module("fcntl")
-except ImportError:  # Windows has no advisory locks
-    _fcntl = None
 
 _OPEN: Final = os.O_RDWR | os.O_CREAT | NO_FOLLOW
 

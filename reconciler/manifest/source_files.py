@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from reconciler.errors import ManifestError, Problem
+from reconciler.posix import NO_FOLLOW, NO_WAIT
 
 MEGABYTE: Final = 1 << 20
 
@@ -73,8 +74,7 @@ def read_regular(path: Path, most: int, *, private: bool = False) -> bytes:
 
 
 def _opened(path: str, flags: int) -> int:
-    # Non-blocking, because opening a pipe that nobody writes to would wait for ever.
-    return os.open(path, flags | os.O_NONBLOCK | os.O_NOFOLLOW)
+    return os.open(path, flags | NO_WAIT | NO_FOLLOW)
 
 
 def _problem(source: SourceFile, message: str) -> ManifestError:

@@ -42,7 +42,7 @@ footer { margin-top: 1.5rem; border-top: 1px solid var(--line); color: var(--qui
 .danger { color: var(--danger); font-weight: 600; }
 """.strip()
 
-_HEAD: Final = """<!DOCTYPE html>
+HEAD: Final = """<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -72,7 +72,7 @@ def _page(view: View) -> str:
     loud = [notice for notice in view.notices if notice.tone is Tone.DANGER]
     quiet = [notice for notice in view.notices if notice.tone is not Tone.DANGER]
     parts = [
-        _HEAD.format(title=escape(view.title or view.verdict.text), css=_CSS),
+        HEAD.format(title=escape(view.title or view.verdict.text), css=_CSS),
         "<body>",
         f'<h1 class="{view.verdict.tone}">{escape(view.verdict.text)}</h1>',
         *_list(view.places),

@@ -291,11 +291,11 @@ def _footer(plan: Plan) -> tuple[Detail, ...]:
     requests, eta, reading = sum(action.requests for action in plan.work), plan.meta.eta, plan.meta.reading
     waiting = f"about {duration_text(eta)} under the rate limits" if eta else "no waiting for rate limits"
     facts = (
-        ("Exposure", _exposure(plan)),
+        ("Exposure", (_exposure(plan),)),
         *(("Balance", _balance(funds)) for funds in plan.meta.funds),
-        ("Requests", own(f"at most {requests} after {reading} to read everything again, {waiting}")),
+        ("Requests", (own(f"at most {requests} after {reading} to read everything again, {waiting}"),)),
     )
-    return tuple(Detail(label=label, value=(value,), weight=Weight.VITAL) for label, value in facts)
+    return tuple(Detail(label=label, value=value, weight=Weight.VITAL) for label, value in facts)
 
 
 def _exposure(plan: Plan) -> Span:
@@ -309,11 +309,12 @@ def _exposure(plan: Plan) -> Span:
     return own(f"{change if total else 'no change'} in lifetime caps{a_day}")
 
 
-def _balance(funds: Funds) -> Span:
-    held = f"{foreign(funds.account).text} holds {money_text(funds.balance_micro_usd)} USD"
+def _balance(funds: Funds) -> Line:
+    held = f" holds {money_text(funds.balance_micro_usd)} USD"
     keys = f"its keys can still spend {money_text(funds.spendable_micro_usd)} USD by their lifetime caps"
     more = f", and {counted(funds.unbounded, 'key has', 'keys have')} none" if funds.unbounded else ""
-    return own(f"{held}; {keys}{more}", Tone.WARN if funds.short else Tone.PLAIN)
+    words = own(f"{held}; {keys}{more}", Tone.WARN if funds.short else Tone.PLAIN)
+    return (foreign(funds.account), words)
 
 
 def _hint(scope: Scope, *, refused: bool) -> Line:

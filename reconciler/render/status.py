@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from reconciler.core.fields import NEVER, UNLIMITED, Kind, kind_of, money_text, to_document, value_text
+from reconciler.core.fields import NEVER, UNLIMITED, Kind, kind_of, money_text, to_document
 from reconciler.core.sanitize import sanitize
 from reconciler.core.status import LIMITS, Custody, Standing
+from reconciler.render import status_view
 from reconciler.render.text import MIN_WIDTH, Page, cell_width
-from reconciler.render.view import TEXT_LIMIT, Tone, counted, foreign, own
+from reconciler.render.view import TEXT_LIMIT, Tone, foreign, own
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -20,16 +20,7 @@ if TYPE_CHECKING:
     from reconciler.render.view import Span
 
 FORMAT: Final = "1.0"
-_HEADS: Final = ("key", "on", "today", "total", "caps", "used", "expires", "custody")
 _GAP: Final = 2
-_UNKNOWN: Final = "-"
-_ON: Final = {True: "yes", False: "no", None: "?"}
-_MARKS: Final = {
-    Standing.MISSING: "missing",
-    Standing.BESIDE: "beside the declared one",
-    Standing.UNDECLARED: "undeclared",
-    Standing.READ_ONLY: "read only",
-}
 
 
 def render_text(table: StatusTable, *, width: int, color: bool, ascii_only: bool = False) -> str:
@@ -42,18 +33,21 @@ def render_text(table: StatusTable, *, width: int, color: bool, ascii_only: bool
         ascii_only: for terminals whose encoding has no more.
     """
     page = Page(width=width, color=color, ascii_only=ascii_only)
-    cells = [[foreign(text, limit=TEXT_LIMIT) for text in _cells(row)] for row in table.rows]
-    heads = [own(head.upper(), Tone.QUIET) for head in _HEADS]
+    names, now = status_view.heads(table), table.generated_at
+    cells = [
+        [foreign(text, limit=TEXT_LIMIT) for text in status_view.cells(row, names, now)] for row in table.rows
+    ]
+    heads = [own(head.upper(), Tone.QUIET) for head in names]
     columns = [max(cell_width(cell.text) for cell in column) for column in zip(heads, *cells, strict=True)]
     if sum(columns) + _GAP * (len(columns) - 1) <= max(width, MIN_WIDTH):
         for line in ([heads] if cells else []) + cells:
             page.line(tuple(_padded(line, columns)))
     else:
         for line in cells:
-            _block(page, line)
+            _block(page, names, line)
     page.gap()
     _notices(page, table)
-    page.line((own(_verdict(table), Tone.WARN if table.warned or table.unread else Tone.STRONG),))
+    page.line((own(status_view.verdict(table), Tone.WARN if table.warned or table.unread else Tone.STRONG),))
     return page.text()
 
 
@@ -92,42 +86,6 @@ def render_prometheus(table: StatusTable) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _cells(row: StatusRow) -> tuple[str, ...]:
-    mark = f" ({_MARKS[row.standing]})" if row.standing in _MARKS else ""
-    missing = row.standing is Standing.MISSING
-    return (
-        f"{row.address}{mark}",
-        _UNKNOWN if missing else _ON[row.enabled],
-        _money(row.today),
-        _money(row.total),
-        ", ".join(_cap(name, row) for name in row.caps) or _UNKNOWN,
-        f"{row.share.percent} % {row.share.cap.removeprefix(LIMITS).removesuffix('_usd')}"
-        if row.share
-        else _UNKNOWN,
-        _expiry(row),
-        _custody(row),
-    )
-
-
-def _money(amount: int | None) -> str:
-    return _UNKNOWN if amount is None else money_text(amount)
-
-
-def _cap(name: str, row: StatusRow) -> str:
-    short = name.removeprefix(LIMITS).removesuffix("_usd")
-    return f"{short} {value_text(name, row.caps[name])}"
-
-
-def _expiry(row: StatusRow) -> str:
-    if row.expires is None or row.expires == NEVER:
-        return row.expires or _UNKNOWN
-    return f"{row.expires[:10]} ({row.days_left} d)"
-
-
-def _custody(row: StatusRow) -> str:
-    return _UNKNOWN if row.custody in {None, Custody.NONE} else str(row.custody)
-
-
 def _padded(line: Sequence[Span], columns: Sequence[int]) -> Iterator[Span]:
     for number, (cell, width) in enumerate(zip(line, columns, strict=True)):
         yield cell
@@ -135,11 +93,11 @@ def _padded(line: Sequence[Span], columns: Sequence[int]) -> Iterator[Span]:
             yield own(" " * (width - cell_width(cell.text) + _GAP))
 
 
-def _block(page: Page, line: Sequence[Span]) -> None:
+def _block(page: Page, names: Sequence[str], line: Sequence[Span]) -> None:
     page.gap()
     page.line((line[0],))
-    for head, cell in zip(_HEADS[1:], line[1:], strict=True):
-        if cell.text != _UNKNOWN:
+    for head, cell in zip(names[1:], line[1:], strict=True):
+        if cell.text != status_view.UNKNOWN:
             page.line((own(f"  {head:<8}"),), (cell,))
 
 
@@ -150,6 +108,7 @@ def _notices(page: Page, table: StatusTable) -> None:
             Tone.WARN,
             [f"{row.address}: {text}" for row in table.warned for text in row.warnings],
         ),
+        ("Due", Tone.STRONG, status_view.due_lines(table)),
         ("Not read", Tone.DANGER, [f"{item.account}: {item.message}" for item in table.unread]),
         ("Notes", Tone.QUIET, table.notes),
     )
@@ -160,18 +119,6 @@ def _notices(page: Page, table: StatusTable) -> None:
             for item in items:
                 page.line((own("  - "),), (foreign(item, limit=TEXT_LIMIT),))
             page.gap()
-
-
-def _verdict(table: StatusTable) -> str:
-    counts = Counter(row.standing for row in table.rows)
-    parts = [
-        counted(len(table.rows), "key"),
-        *(f"{counts[word]} {word}" for word in (Standing.MISSING, Standing.UNDECLARED) if counts[word]),
-        counted(sum(len(row.warnings) for row in table.rows), "warning"),
-    ]
-    if table.unread:
-        parts.append(f"{counted(len(table.unread), 'account')} not read")
-    return f"Status: {', '.join(parts)}."
 
 
 def _document(row: StatusRow) -> dict[str, Any]:
@@ -193,6 +140,18 @@ def _document(row: StatusRow) -> dict[str, Any]:
         "expires": row.expires,
         "days_left": row.days_left,
         "custody": row.custody,
+        "owner": row.owner,
+        "pace": None
+        if row.pace is None
+        else {
+            "usd_per_day": money_text(row.pace.micro_usd_per_day),
+            "source": row.pace.basis.value,
+            "start": row.pace.start.isoformat(),
+        },
+        "used_up": None if row.used_up is None else row.used_up.isoformat(),
+        "due": [
+            {"kind": event.kind.value, "at": event.at.isoformat(), "what": event.what} for event in row.due
+        ],
         "warnings": list(row.warnings),
     }
 
@@ -207,6 +166,8 @@ _FAMILIES: Final = {
     "reconciler_key_used_usd": "What the key has spent in a window: day, month or total.",
     "reconciler_key_limit": "A limit of the key, in the unit that its name ends with; +Inf is none.",
     "reconciler_key_used_ratio": "Share of the cap that is used most.",
+    "reconciler_key_pace_usd_per_day": "How fast the key spends, since a moment or over its lifetime.",
+    "reconciler_key_used_up_timestamp_seconds": "When the lifetime cap is used up at that pace.",
     "reconciler_key_expires_timestamp_seconds": "When the key ends; +Inf is never.",
     "reconciler_key_in_custody": "Whether every sink holds the key's secret.",
     "reconciler_key_warnings": "Warnings of the status table about the key.",
@@ -239,6 +200,11 @@ def _samples(row: StatusRow) -> Iterator[tuple[str, Mapping[str, str], str]]:
     if row.share is not None:
         ratio = row.share.used / row.share.most if row.share.most else 1
         yield "reconciler_key_used_ratio", {"limit": row.share.cap.removeprefix(LIMITS)}, f"{ratio:.4f}"
+    if row.pace is not None:
+        pace = money_text(row.pace.micro_usd_per_day)
+        yield "reconciler_key_pace_usd_per_day", {"source": row.pace.basis}, pace
+    if row.used_up is not None:
+        yield "reconciler_key_used_up_timestamp_seconds", {}, f"{row.used_up.timestamp():.0f}"
     if row.expires is not None:
         yield "reconciler_key_expires_timestamp_seconds", {}, _moment(row.expires)
     if row.custody not in {None, Custody.NONE}:

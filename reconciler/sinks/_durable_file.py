@@ -6,12 +6,12 @@ import errno
 import os
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from reconciler.core.secret import Secret
 from reconciler.errors import SinkError, SinkRefusedError, SinkUnverifiedError
+from reconciler.posix import fcntl as _fcntl
 from reconciler.sinks._open_directory import (
     NO_FOLLOW,
     READ,
@@ -26,11 +26,6 @@ from reconciler.sinks._open_directory import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import ModuleType
-
-try:
-    _fcntl: ModuleType | None = import_module("fcntl")
-except ImportError:  # Windows has no advisory locks
-    _fcntl = None
 
 _LOCK: Final = os.O_RDWR | os.O_CREAT | NO_FOLLOW
 
@@ -91,6 +86,7 @@ class DurableFile:
             SinkRefusedError: when it cannot, or when others could tamper with it.
         """
         try:
+            _locks_for(self.path)
             with _translated(self.path, "write"):
                 self._probe()
         except SinkRefusedError:
@@ -112,7 +108,7 @@ class DurableFile:
 
     def _probe_lock(self) -> None:
         """Refuse a lock that could not be taken later, when a secret is in hand."""
-        if _fcntl is None or not os.path.lexists(self._directory / self._lock.name):
+        if not os.path.lexists(self._directory / self._lock.name):
             return
         with _translated(self._lock, "lock"):
             descriptor = os.open(self._directory / self._lock.name, _LOCK & ~os.O_CREAT)
@@ -135,8 +131,8 @@ class DurableFile:
             make_directories(self._directory)
             with OpenDirectory.opened(self._directory) as directory:
                 directory.refuse_unsafe(self.path)
-                if _fcntl is not None:  # the lock says that nobody else is writing
-                    directory.sweep(self.path.name)
+                # The lock says that nobody else is writing.
+                directory.sweep(self.path.name)
                 temporary = temporary_name(self.path.name)
                 directory.create(temporary, content)
                 try:
@@ -154,9 +150,7 @@ class DurableFile:
 
         The wait has no end of its own: the holders write small files, or run one program with a timeout.
         """
-        if _fcntl is None:
-            yield
-            return
+        fcntl = _locks_for(self.path)
         lock = self._lock
         with _translated(lock, "lock"):
             make_directories(self._directory)
@@ -165,10 +159,25 @@ class DurableFile:
             with _translated(lock, "lock"):
                 refuse_special(lock, os.fstat(descriptor))
                 refuse_foreign(lock, os.fstat(descriptor))
-                _fcntl.flock(descriptor, _fcntl.LOCK_EX)
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield
         finally:
             os.close(descriptor)
+
+
+def _locks_for(path: Path) -> ModuleType:
+    """Return the module for locks.
+
+    Raises:
+        SinkRefusedError: on Windows, where a second run could overwrite what the first has just delivered.
+    """
+    if _fcntl is None:
+        msg = (
+            f"{path}: files with secrets need the locks and permissions of Linux or macOS, which this system "
+            "lacks; run there, or deliver to a store, for example github-actions or vault"
+        )
+        raise SinkRefusedError(msg)
+    return _fcntl
 
 
 @contextmanager

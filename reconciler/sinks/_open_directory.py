@@ -9,6 +9,7 @@ import stat
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
+from reconciler import posix
 from reconciler.core.secret import Secret
 from reconciler.errors import SinkRefusedError
 
@@ -16,13 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-NO_FOLLOW: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-# Without O_NONBLOCK, opening a named pipe that nobody writes to would never return.
-READ: Final = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | NO_FOLLOW
+NO_FOLLOW: Final = posix.NO_FOLLOW | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+READ: Final = os.O_RDONLY | posix.NO_WAIT | NO_FOLLOW
 _CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | NO_FOLLOW
 _DIRECTORY: Final = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | NO_FOLLOW
 # Windows has neither directory descriptors nor user numbers.
-_HAS_DIRECTORY_FD: Final = os.open in os.supports_dir_fd
+_HAS_DIRECTORY_FD: Final = posix.HAS_DIRECTORY_FD
 _EFFECTIVE_USER: Final = getattr(os, "geteuid", None)
 
 

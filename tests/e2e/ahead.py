@@ -7,10 +7,14 @@ one class replaced that asks the machine for the time.
 from __future__ import annotations
 
 import sys
-from datetime import datetime, timedelta
+from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from reconciler.cli import clock
 from reconciler.cli.main import entry
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 
 def main() -> None:

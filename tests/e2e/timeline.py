@@ -14,12 +14,15 @@ from reconciler.errors import ExitCode
 from tests.e2e.command import Finished, Project
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from reconciler.core.plan import Operation
     from reconciler.sandbox.keys import KeyRow
     from reconciler.sandbox.server import SandboxServer
     from tests.e2e.servers import Server
 
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
+UNITS: Final = ((DAY, "day"), (HOUR, "hour"), (MINUTE, "minute"))
 SECOND_TOKEN: Final = "SANDBOX_TOKEN_TWO"  # the name of a variable, not its value
 PATIENCE_SECONDS: Final = 120
 _AHEAD: Final = Path(__file__).with_name("ahead.py")
@@ -56,9 +59,7 @@ class Timeline:
         project = Project(
             root=root, environment={**project.environment, SECOND_TOKEN: sandbox.tokens[second]}
         )
-        return cls(
-            server=server, second=second, sandbox=sandbox, project=project, settings=json.loads(text)
-        )
+        return cls(server=server, second=second, sandbox=sandbox, project=project, settings=json.loads(text))
 
     @property
     def family(self) -> bool:
@@ -84,9 +85,9 @@ class Timeline:
         """Let both clocks go on."""
         self.sandbox.operator.advance(seconds)
         self.seconds += seconds
-        days, rest = divmod(seconds, DAY)
-        amount = f"{days} days" if days and not rest else f"{seconds / HOUR:g} hours"
-        self.tell(f"… {amount} later: {why}")
+        unit, name = next((unit, name) for unit, name in UNITS if seconds % unit == 0)
+        count = seconds // unit
+        self.tell(f"… {count} {name}{'s' if count > 1 else ''} later: {why}")
 
     def tell(self, line: str) -> None:
         """Add a line to the story."""
@@ -101,7 +102,7 @@ class Timeline:
         """The moment that both clocks show."""
         return datetime.fromtimestamp(self.sandbox.operator.now(), UTC)
 
-    def run(self, *arguments: str, code: ExitCode = ExitCode.OK) -> Finished:
+    def run(self, *arguments: str, code: ExitCode = ExitCode.OK, codes: Sequence[ExitCode] = ()) -> Finished:
         """Run the real command line at the moment that the timeline has reached."""
         done = subprocess.run(
             [sys.executable, "-P", str(_AHEAD), str(self.seconds), *arguments],
@@ -115,7 +116,7 @@ class Timeline:
         )
         self.heard += [done.stdout, done.stderr]
         shown = f"{' '.join(arguments)}: {done.returncode}\n{done.stdout}{done.stderr}"
-        assert done.returncode == code, "\n".join([*self.story, shown])
+        assert done.returncode in (codes or (code,)), "\n".join([*self.story, shown])
         return Finished(code=done.returncode, stdout=done.stdout, stderr=done.stderr)
 
     def plan(self, *expected: tuple[Operation, str]) -> list[str]:
@@ -203,5 +204,3 @@ def _changed(action: dict[str, Any]) -> str:
         f"{name} {before.get(name)} → {value}" for name, value in after.items() if before.get(name) != value
     ]
     return f": {', '.join(parts)}"
-
-

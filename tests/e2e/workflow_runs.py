@@ -66,7 +66,7 @@ class Run:
         shim = self.files / "reconciler"
         shim.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m reconciler "$@"\n')
         shim.chmod(0o755)
-        environment = self._environment()
+        environment = self.environment()
         done = subprocess.run(
             # As a runner starts a step: it stops at the first command that fails and is not looked at.
             ["bash", "-e", "-o", "pipefail", "-c", script],
@@ -83,13 +83,14 @@ class Run:
 
     def __call__(self, *arguments: str, to: str | None = None) -> Finished:
         """Run a command as a step, with its result written to a file where one is named."""
-        done = Project(root=self.project.root, environment=self._environment()).run(*arguments)
+        done = Project(root=self.project.root, environment=self.environment()).run(*arguments)
         self.heard += [done.stdout, done.stderr]
         if to is not None:
             (self.project.root / to).write_text(done.stdout)
         return done
 
-    def _environment(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
+        """Return the variables of a step."""
         (self.files / "event.json").write_text(json.dumps(self.payload))
         return {
             **self.project.environment,

@@ -226,7 +226,7 @@ def removed(life: Timeline) -> None:
         life.apply(*creates, (gone, "team-b/billing"))
         assert "team-b/billing" not in life.states()
     else:
-        life.apply((gone, "team-b/billing"), *creates)
+        life.apply(*creates, (gone, "team-b/billing"))
         assert life.states()["team-b/billing"] is False
     life.settings.pop("allow", None)
 
@@ -260,7 +260,9 @@ def patch(life: Timeline, *arguments: str) -> None:
     """Run a command that changes the key file, and tell what it changed."""
     done = life.run(*arguments)
     life.tell(f"reconciler {' '.join(arguments)}")
-    changed = [line for line in done.stdout.splitlines() if line[:1] in "+-" and line[:3] not in {"+++", "---"}]
+    changed = [
+        line for line in done.stdout.splitlines() if line[:1] in "+-" and line[:3] not in {"+++", "---"}
+    ]
     life.story += [f"   {line}" for line in changed]
 
 
@@ -281,24 +283,23 @@ STEPS: Final[tuple[tuple[str, Callable[[Timeline], None]], ...]] = (
 )
 
 
-def live(server: Server, root: Path) -> Timeline:
-    """Live through the year on one server, and return its story."""
-    with SandboxServer() as sandbox:
-        sandbox.operator.no_limits(server.name)
-        life = Timeline.begin(server, sandbox, root)
-        for title, step in STEPS:
-            life.begin_step(title)
-            step(life)
-        assert life.leaks() == []
+def live(server: Server, sandbox: SandboxServer, root: Path) -> Timeline:
+    """Live through the year on one server, whose budgets are off, and return its story."""
+    sandbox.operator.no_limits(server.name)
+    life = Timeline.begin(server, sandbox, root)
+    for title, step in STEPS:
+        life.begin_step(title)
+        step(life)
+    assert life.leaks() == []
     return life
 
 
 def main() -> None:
     """Print the story of every server."""
     for server in LIVED_ON:
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory() as folder, SandboxServer() as sandbox:
             print(f"# {server.title}")
-            print("\n".join(live(server, Path(folder) / "project").story), end="\n\n")
+            print("\n".join(live(server, sandbox, Path(folder) / "project").story), end="\n\n")
 
 
 if __name__ == "__main__":

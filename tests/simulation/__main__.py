@@ -5,18 +5,24 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from tests.simulation import campaign
+from tests.simulation.exhaustive import Tally
 from tests.simulation.history import Scripted, play
 from tests.simulation.inline_pool import one_thread
 from tests.simulation.ledger import Violation
 from tests.simulation.random_history import RandomHistory
+from tests.simulation.scenarios import BY_NAME, SMALLEST
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tests.simulation.campaign import Part
+
+
+SMALLEST_PLAN: Final = (BY_NAME[SMALLEST],)
+LONG_PAIRS: Final = tuple(BY_NAME[name] for name in (SMALLEST, "new2", "new3", "rotate", "off"))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,17 +45,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         return hunt()
     seed = int(time.time()) * 1_000 if options.seed is None else options.seed
-    return check(seed, options.histories, options.workers)
+    return check(seed, options.histories, options.workers, long=options.command == "long")
 
 
-def check(seed: int, histories: int, workers: int | None) -> int:
-    """Play everything that is enumerated and so many random histories; 0 when nothing was violated."""
+def check(seed: int, histories: int, workers: int | None, *, long: bool = False) -> int:
+    """Play everything that is enumerated and so many random histories; 0 when nothing was violated.
+
+    Args:
+        seed: the first one; the others follow it.
+        histories: how many are drawn.
+        workers: processes; None for one a core.
+        long: pairs of faults in larger plans as well.
+    """
     parts: list[tuple[str, list[Part]]] = [
         ("singles", campaign.singles()),
-        ("pairs", campaign.pairs()),
+        ("pairs", campaign.pairs(LONG_PAIRS if long else SMALLEST_PLAN)),
         (f"random from seed {seed}", campaign.random(seed, histories)),
     ]
-    total = campaign.Tally()
+    total = Tally()
     for title, some in parts:
         tally = campaign.run(some, title, workers=workers)
         if not tally.histories:

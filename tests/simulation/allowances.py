@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from reconciler.core.fields import ENABLED
 from reconciler.sinks.memory import Kind as SinkKind
 from tests.simulation.faults import LATE, OPERATOR, Fault, Port
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from reconciler.core.model import DesiredKey
     from tests.simulation.simulation import Simulation
     from tests.simulation.worlds import World
 
@@ -58,7 +60,7 @@ _REPLAYED: Final = frozenset({Fault.LOST_ANSWER, Fault.NO_ANSWER, Fault.LATE, Fa
 
 
 def burns(world: World, port: Port, fault: Fault) -> bool:
-    """Tell whether a fault may cost a create; where a create is replayed, neither a kill nor a lost answer does."""
+    """Tell whether a fault may cost a create; where creates are replayed, kills and lost answers do not."""
     if not world.replays or world.lag or world.sink is SinkKind.WRITE_ONLY:
         return True
     return fault not in _COSTS_NOTHING and not (port is Port.CREATE and fault in _REPLAYED)
@@ -96,8 +98,10 @@ ALLOWANCES: Final = (
         invariants=frozenset({"I2", "end"}),
         why="a delivery of a dead run that arrives after the next run has replaced it; a lease keeps the "
         "next run away for that long",
-        applies=lambda simulation: _LATE_PUT in simulation.ledger.harsh
-        and (_OPERATOR in simulation.ledger.harsh or not _recoverable(simulation)),
+        applies=lambda simulation: (
+            _LATE_PUT in simulation.ledger.harsh
+            and (_OPERATOR in simulation.ledger.harsh or not _recoverable(simulation))
+        ),
     ),
     Allowance(
         invariants=frozenset({"I2"}),
@@ -109,9 +113,9 @@ ALLOWANCES: Final = (
         invariants=frozenset({"I1", "I2", "end"}),
         why="a key that is not listed yet, under a sink that shows no receipts, cannot be known of; "
         "a lease that is held for as long as a list may lag keeps the next run away",
-        applies=lambda simulation: bool(simulation.world.lag)
-        and _write_only(simulation)
-        and not _honoured(simulation),
+        applies=lambda simulation: (
+            bool(simulation.world.lag) and _write_only(simulation) and not _honoured(simulation)
+        ),
     ),
 )
 
@@ -124,6 +128,16 @@ def _recoverable(simulation: Simulation) -> bool:
 def _honoured(simulation: Simulation) -> bool:
     """Tell whether a create under the same idempotency key never makes a second row."""
     return simulation.world.of.name in {"A", "B", "Q-honoured"}
+
+
+def may_stay_off(simulation: Simulation, key: DesiredKey) -> bool:
+    """Tell whether a key without `enabled` may end switched off, with its secret in the sinks.
+
+    One run condemned it and was killed before it saw that another had activated it, and that one was
+    killed before it read back: the row looks as if a person had switched it off, and stays so.
+    """
+    ledger = simulation.ledger
+    return ledger.writers > 1 and ledger.kills > 1 and ENABLED not in key.spec
 
 
 def excused(simulation: Simulation, invariant: str) -> bool:

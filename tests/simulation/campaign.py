@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
@@ -14,15 +15,20 @@ from tests.simulation.exhaustive import Enumeration, Tally
 from tests.simulation.inline_pool import one_thread
 from tests.simulation.ledger import Violation
 from tests.simulation.random_history import RandomHistory
-from tests.simulation.scenarios import BY_NAME, SCENARIOS, SMALLEST, Scenario
-from tests.simulation.worlds import WORLDS, World
+from tests.simulation.scenarios import BY_NAME, SCENARIOS, SMALLEST
+from tests.simulation.worlds import WORLDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from tests.simulation.scenarios import Scenario
+    from tests.simulation.worlds import World
+
 BLOCK: Final = 500
 REPLAYED_EVERY: Final = 1_000
 SHOWN: Final = 5
+_TWINS: Final = frozenset({"Q-honoured"})
+"""Classes whose calls are those of another one; single faults and seeds meet them all the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,12 +56,15 @@ def _print(line: str) -> None:
 
 def singles(scenarios: Iterable[Scenario] = SCENARIOS) -> list[Part]:
     """Return every single fault of every scenario in every world."""
-    return [Part(kind="singles", world=world, scenario=scenario) for scenario in scenarios for world in WORLDS]
+    return [
+        Part(kind="singles", world=world, scenario=scenario) for scenario in scenarios for world in WORLDS
+    ]
 
 
-def pairs() -> list[Part]:
-    """Return every pair of faults over two runs of the smallest plan, in every world."""
-    return [Part(kind="pairs", world=world, scenario=BY_NAME[SMALLEST]) for world in WORLDS]
+def pairs(scenarios: Iterable[Scenario] = (BY_NAME[SMALLEST],)) -> list[Part]:
+    """Return every pair of faults over two runs, in every world of which no other is the twin."""
+    worlds = [world for world in WORLDS if world.of.name not in _TWINS]
+    return [Part(kind="pairs", world=world, scenario=scenario) for scenario in scenarios for world in worlds]
 
 
 def random(first: int, count: int) -> list[Part]:
@@ -94,10 +103,8 @@ def _play_seed(seed: int, tally: Tally) -> None:
 def same_again(seed: int, trace: list[str]) -> bool:
     """Tell whether a seed's history takes the same course once more."""
     again = RandomHistory.of(seed)
-    try:
+    with contextlib.suppress(Violation):
         again.play()
-    except Violation:
-        pass
     return again.simulation.trace == trace
 
 
@@ -118,7 +125,7 @@ def run(
         total.add(tally)
     seconds = time.monotonic() - started
     say(
-        f"{title}: {total.histories:,} histories ({total.executed:,} runs of the program) in {seconds:.0f} s, "
+        f"{title}: {total.histories:,} histories, {total.executed:,} runs, in {seconds:.0f} s, "
         f"{len(total.violations)} violations"
     )
     for spelling, text in total.violations[:SHOWN]:

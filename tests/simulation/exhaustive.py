@@ -10,12 +10,14 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tests.simulation.faults import APPLICABLE, Fault, Injection, Port, injections
+from tests.simulation.faults import APPLICABLE, FEW_LANDINGS, injections
 from tests.simulation.history import Scripted, begin, run_with, settle
 from tests.simulation.ledger import Violation
+from tests.simulation.snapshot import fork, state_of
 from tests.simulation.worlds import GAPS
 
 if TYPE_CHECKING:
+    from tests.simulation.faults import Fault, Injection, Port
     from tests.simulation.scenarios import Scenario
     from tests.simulation.simulation import Simulation
     from tests.simulation.worlds import World
@@ -71,7 +73,7 @@ class Enumeration:
     def singles(self) -> Tally:
         """Play every history with one fault, and the one with none."""
         base = begin(self.world, self.scenario)
-        for injection in [None, *injections(run_with(base.fork(), None))]:
+        for injection in [None, *injections(run_with(fork(base), None))]:
             self._end_with(base, (), injection, tuple(GAPS))
         return self.tally
 
@@ -79,24 +81,24 @@ class Enumeration:
         """Play every history with one fault in each of two consecutive runs."""
         base = begin(self.world, self.scenario)
         groups: dict[tuple[Any, ...], tuple[Simulation, str, list[Injection]]] = {}
-        for first in injections(run_with(base.fork(), None)):
-            struck = base.fork()
+        for first in injections(run_with(fork(base), None), FEW_LANDINGS):
+            struck = fork(base)
             if not self._strike(struck, (first,), 1):
                 continue
             for gap in GAPS:
-                simulation = struck.fork()
+                simulation = fork(struck)
                 if self._advance(simulation, gap, (first,)):
-                    group = groups.setdefault((gap, simulation.state()), (simulation, gap, []))
+                    group = groups.setdefault((gap, state_of(simulation)), (simulation, gap, []))
                     group[2].append(first)
         for simulation, gap, firsts in groups.values():
-            for second in injections(self._calls(simulation, gap, firsts[0])):
+            for second in injections(self._calls(simulation, gap, firsts[0]), FEW_LANDINGS):
                 self._end_with(simulation, (firsts[0],), second, (gap,), weight=len(firsts))
         return self.tally
 
     def _calls(self, simulation: Simulation, gap: str, first: Injection) -> list[Port]:
         """Return the calls of a second run without a fault."""
         try:
-            return run_with(simulation.fork(), None)
+            return run_with(fork(simulation), None)
         except Violation as violation:
             self._note(gap, (first, None), str(violation))
             return []
@@ -111,14 +113,14 @@ class Enumeration:
     ) -> None:
         """Play a last faulted run, and settle what it leaves with each of the gaps."""
         self.tally.histories += weight * len(gaps)
-        simulation = base.fork()
+        simulation = fork(base)
         runs = (*before, injection)
         if not self._strike(simulation, runs, weight * len(gaps)):
             return
-        state = simulation.state()
+        state = state_of(simulation)
         for gap in gaps:
             if (gap, state) not in self._settled:
-                self._settled[gap, state] = self._outcome(simulation.fork(), gap)
+                self._settled[gap, state] = self._outcome(fork(simulation), gap)
             if text := self._settled[gap, state]:
                 self._note(gap, runs, text)
 

@@ -118,11 +118,15 @@ APPLICABLE: Final[dict[Port, tuple[Fault, ...]]] = {
 """The faults that each call can suffer; the coverage gate counts every pair of this table."""
 
 
-def injections(calls: list[Port]) -> list[Injection]:
+FEW_LANDINGS: Final = (4, 13)
+"""Where there are pairs of faults: early in the next run, and about its delivery."""
+
+
+def injections(calls: list[Port], lands: tuple[int, ...] = LANDINGS) -> list[Injection]:
     """Return every single fault of a run whose calls are known."""
     found = []
     for number, port in enumerate(calls):
         for fault in APPLICABLE[port]:
-            landings = LANDINGS if fault in LATE else (0,)
+            landings = lands if fault in LATE else (0,)
             found += [Injection(call=number, fault=fault, landing=landing) for landing in landings]
     return found

@@ -1,11 +1,10 @@
-"""One history from its spelling to its end: setup, faulted runs, and the clean runs that must mend everything."""
+"""One history from its spelling to its end: setup, faulted runs, and clean runs that mend everything."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from reconciler.core.fields import TOTAL_USD
 from reconciler.core.plan import Reason
 from reconciler.core.report import Status
 from reconciler.sinks.memory import Kind as SinkKind
@@ -14,7 +13,7 @@ from tests.simulation.allowances import excused
 from tests.simulation.faults import KILLS, Fault, Injection
 from tests.simulation.ledger import Violation
 from tests.simulation.process import Process
-from tests.simulation.scenarios import BY_NAME, Scenario
+from tests.simulation.scenarios import BY_NAME
 from tests.simulation.simulation import Simulation
 from tests.simulation.worlds import GAPS, World
 
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from reconciler.core.model import DesiredKey
     from reconciler.core.report import Report
     from tests.simulation.faults import Port
+    from tests.simulation.scenarios import Scenario
 
 MOST_CLEAN_RUNS: Final = 4
 _NOTHING_TO_DO: Final = frozenset({Status.REFUSED, Status.BLOCKED, Status.ALREADY, Status.NOT_ATTEMPTED})
@@ -29,7 +29,14 @@ _NOTHING_TO_DO: Final = frozenset({Status.REFUSED, Status.BLOCKED, Status.ALREAD
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scripted:
-    """A history that is spelled out: at most one fault in each of its runs."""
+    """A history that is spelled out: at most one fault in each of its runs.
+
+    Attributes:
+        world: the kind.
+        scenario: what is declared.
+        gap: between the runs; after a plus, that between the clean runs where it is another one.
+        runs: the fault of each.
+    """
 
     world: World
     scenario: Scenario
@@ -68,7 +75,7 @@ def begin(world: World, scenario: Scenario) -> Simulation:
 
 
 def _sum(keys: tuple[DesiredKey, ...]) -> int:
-    return sum(int(key.spec[TOTAL_USD]) for key in keys)
+    return sum(invariants.micro_usd(key.spec) for key in keys)
 
 
 def run_with(simulation: Simulation, injection: Injection | None, name: str = "w1") -> list[Port]:
@@ -77,9 +84,7 @@ def run_with(simulation: Simulation, injection: Injection | None, name: str = "w
     if injection is not None:
         if injection.fault not in KILLS - {Fault.KILL_LATE}:
             simulation.ledger.sum_bound = None
-        simulation.chaos = lambda _, number, __: (
-            injection if number == injection.call else None
-        )
+        simulation.chaos = lambda _, number, __: injection if number == injection.call else None
     process.run()
     simulation.chaos = None
     return process.ports
@@ -113,7 +118,8 @@ def settle(simulation: Simulation, gap: str) -> int:
             break
     else:
         if not excused(simulation, "I4"):
-            raise Violation("I4", f"not at rest after {MOST_CLEAN_RUNS} clean runs")
+            msg = "I4"
+            raise Violation(msg, f"not at rest after {MOST_CLEAN_RUNS} clean runs")
     if not excused(simulation, "end"):
         invariants.converged(simulation, refused)
     return number
@@ -138,12 +144,10 @@ def play(history: Scripted) -> Simulation:
     try:
         for number, injection in enumerate(history.runs):
             if number:
-                simulation.advance(GAPS[history.gap])
+                simulation.advance(GAPS[history.gap.partition("+")[0]])
             run_with(simulation, injection, f"w{number + 1}")
-        settle(simulation, history.gap)
+        settle(simulation, history.gap.rpartition("+")[2])
     except Violation as violation:
         violation.trace = simulation.trace
         raise
     return simulation
-
-

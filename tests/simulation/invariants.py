@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from reconciler.core.fields import ENABLED, TOTAL_USD
-from reconciler.core.plan import MINTING, Reason
+from reconciler.core.plan import MINTING
 from reconciler.core.report import Status
+from tests.simulation import allowances
 from tests.simulation.ledger import Violation
 
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from reconciler.core.fields import Spec
     from reconciler.core.identity import Incarnation
     from reconciler.core.model import ObservedKey
-    from reconciler.core.plan import Action
     from reconciler.core.report import Report
     from tests.simulation.process import Process
     from tests.simulation.simulation import Simulation
@@ -29,37 +29,41 @@ def is_active(simulation: Simulation, row: ObservedKey) -> bool:
     return row.live and any(row.spec.get(name) != value for name, value in floor.items())
 
 
-def active_rows(simulation: Simulation) -> list[tuple[Incarnation, ObservedKey]]:
+def active_rows(simulation: Simulation) -> tuple[tuple[Incarnation, ObservedKey], ...]:
     """Return the rows of ours that can be used and that no operator has had a hand in."""
     ledger = simulation.ledger
-    return [
+    return tuple(
         (ledger.ours[row.id], row)
-        for row in simulation.vendor.rows()
+        for row in simulation.rows
         if row.id in ledger.ours and row.id not in ledger.touched and is_active(simulation, row)
-    ]
+    )
 
 
 def one_live_key(simulation: Simulation) -> None:
     """I1: one name and generation never has two keys that can be used."""
     seen: dict[tuple[str, int], str] = {}
-    for incarnation, row in active_rows(simulation):
+    for incarnation, row in simulation.active:
         name = (incarnation.name, incarnation.generation)
         if name in seen:
-            raise Violation("I1", f"{seen[name]} and {row.id} are both live for {name}")
+            msg = "I1"
+            raise Violation(msg, f"{seen[name]} and {row.id} are both live for {name}")
         seen[name] = row.id
 
 
 def live_keys_are_in_custody(simulation: Simulation) -> None:
     """I2: the secret of a live key is in every sink it is declared for, or a later generation's is."""
     declared = {key.name: key for key in simulation.keys}
-    for incarnation, row in active_rows(simulation):
+    for incarnation, row in simulation.active:
         key = declared.get(incarnation.name)
         if key is None:
             continue
         for delivery in key.deliver:
             value = simulation.stores[delivery.sink].values.get(delivery.name)
             if not _holds(simulation, value, incarnation, row.id):
-                raise Violation("I2", f"{row.id} is live and {delivery.sink}/{delivery.name} has another secret")
+                msg = "I2"
+                raise Violation(
+                    msg, f"{row.id} is live and {delivery.sink}/{delivery.name} has another secret"
+                )
 
 
 def _holds(simulation: Simulation, value: object, incarnation: Incarnation, key_id: str) -> bool:
@@ -80,7 +84,7 @@ def _holds(simulation: Simulation, value: object, incarnation: Incarnation, key_
 def nothing_wider_than_declared(simulation: Simulation) -> None:
     """I8: no key of ours allows more than the floor, or than it was ever declared with."""
     floor = simulation.world.of.floor
-    for row in simulation.vendor.rows():
+    for row in simulation.rows:
         incarnation = simulation.ledger.ours.get(row.id)
         if incarnation is None or row.id in simulation.ledger.touched:
             continue
@@ -88,7 +92,8 @@ def nothing_wider_than_declared(simulation: Simulation) -> None:
         for name in floor:
             value = row.spec.get(name)
             if value != floor[name] and all(spec.get(name) != value for spec in specs):
-                raise Violation("I8", f"{row.id} has {name} = {value}, which nobody declared")
+                msg = "I8"
+                raise Violation(msg, f"{row.id} has {name} = {value}, which nobody declared")
 
 
 def create_within_the_budget(process: Process, *, refused: bool) -> None:
@@ -96,7 +101,8 @@ def create_within_the_budget(process: Process, *, refused: bool) -> None:
     limit = process.simulation.world.creates_per_hour
     process.creates += not refused
     if refused and limit is not None and process.creates >= limit:
-        raise Violation("I5", f"a create although this process has made {process.creates} of {limit}")
+        msg = "I5"
+        raise Violation(msg, f"a create although this process has made {process.creates} of {limit}")
 
 
 def no_key_is_minted_twice(simulation: Simulation) -> None:
@@ -107,13 +113,15 @@ def no_key_is_minted_twice(simulation: Simulation) -> None:
         # What the list does not show yet is minted again where a create is not idempotent.
         allowed += len(ledger.mints) * ledger.runs
     if len(ledger.ours) > allowed:
-        raise Violation("I7", f"{len(ledger.ours)} rows were minted, and {allowed} are accounted for")
+        msg = "I7"
+        raise Violation(msg, f"{len(ledger.ours)} rows were minted, and {allowed} are accounted for")
 
 
 def no_secret_is_shown(simulation: Simulation, text: str) -> None:
     """I3: no text that leaves the program holds a secret."""
     if _SECRET in text:
-        raise Violation("I3", f"a secret in {text[:20]!r} of {simulation.world.name}")
+        msg = "I3"
+        raise Violation(msg, f"a secret in {text[:20]!r} of {simulation.world.name}")
 
 
 def report_is_fit_to_show(simulation: Simulation, report: Report) -> None:
@@ -121,58 +129,6 @@ def report_is_fit_to_show(simulation: Simulation, report: Report) -> None:
     for outcome in report.outcomes:
         for text in (outcome.message, *outcome.warnings):
             no_secret_is_shown(simulation, text)
-
-
-def write_was_reviewed(process: Process, key_id: str, changes: Spec) -> None:
-    """I6 and I9: a write is to a row of the plan, or to one of a birth in it; never to a foreign one."""
-    simulation = process.simulation
-    row = next((row for row in simulation.vendor.rows() if row.id == key_id), None)
-    name = simulation.incarnation_name(row.name) if row else None
-    if key_id in simulation.ledger.foreign:
-        raise Violation("I6", f"a write to the foreign key {key_id}")
-    actions = process.plan.work if process.plan else ()
-    planned = any(
-        action.remote_id == key_id or (action.op in MINTING and action.name == name) for action in actions
-    )
-    _still_as_reviewed(process, key_id, changes, row)
-    born_here = key_id in simulation.ledger.ours or row is None
-    if not planned and not (born_here and any(action.op in MINTING for action in actions)):
-        raise Violation("I9", f"a write to {key_id}, which the plan does not name")
-    if changes.get(ENABLED) is False and row is not None and is_active(simulation, row):
-        incarnation = simulation.ledger.ours.get(key_id)
-        if incarnation and incarnation.name in simulation.ledger.protected:
-            raise Violation("I6", f"{key_id} is protected, live, and about to be disabled")
-
-
-def _still_as_reviewed(process: Process, key_id: str, changes: Spec, row: ObservedKey | None) -> None:
-    """I9: what was changed before the last look at the account is not overwritten as if it were reviewed."""
-    simulation = process.simulation
-    if row is None or simulation.touched_at.get(key_id, process.listed_at) >= process.listed_at:
-        return
-    for action in process.plan.work if process.plan else ():
-        if action.remote_id != key_id or action.op in MINTING:
-            continue
-        reviewed = (action.before or {}, action.after or {})
-        moved = [name for name in changes if all(row.spec.get(name) != side.get(name) for side in reviewed)]
-        if moved and all(name in (action.after or {}) for name in moved):
-            raise Violation("I9", f"{moved} of {key_id} changed before the last look, and is overwritten")
-
-
-def create_was_reviewed(process: Process, incarnation: Incarnation) -> None:
-    """I9: a create is one that the plan lists, or the next attempt of one."""
-    actions = process.plan.work if process.plan else ()
-    for action in actions:
-        same = (action.name, action.generation) == (incarnation.name, incarnation.generation)
-        if same and action.op in MINTING and action.reason is not Reason.CUSTODY:
-            return
-    raise Violation("I9", f"a create of {incarnation}, which the plan does not list")
-
-
-def delivery_was_reviewed(process: Process, sink: str, entry: str) -> None:
-    """I9: a secret goes only where the plan says."""
-    actions = process.plan.work if process.plan else ()
-    if not any((item.sink, item.name) == (sink, entry) for action in actions for item in action.deliver):
-        raise Violation("I9", f"a delivery to {sink}/{entry}, which the plan does not list")
 
 
 def report_tells_the_truth(process: Process, report: Report) -> None:
@@ -186,12 +142,16 @@ def report_tells_the_truth(process: Process, report: Report) -> None:
         row = rows.get(outcome.remote_id or "")
         if outcome.status is not Status.DONE or row is None:
             continue
-        off = [name for name, value in (outcome.action.after or {}).items() if row.spec.get(name, value) != value]
+        off = [
+            name for name, value in (outcome.action.after or {}).items() if row.spec.get(name, value) != value
+        ]
         if off:
-            raise Violation("I13", f"{row.id} is reported done, and {off} did not take")
+            msg = "I13"
+            raise Violation(msg, f"{row.id} is reported done, and {off} did not take")
         twins = _twins(simulation, row) if outcome.action.op in MINTING else []
         if twins:
-            raise Violation("I13", f"{row.id} is reported born, and {', '.join(twins)} still lives beside it")
+            msg = "I13"
+            raise Violation(msg, f"{row.id} is reported born, and {', '.join(twins)} still lives beside it")
 
 
 def _twins(simulation: Simulation, row: ObservedKey) -> list[str]:
@@ -207,21 +167,21 @@ def _twins(simulation: Simulation, row: ObservedKey) -> list[str]:
     ]
 
 
+def micro_usd(spec: Spec) -> int:
+    """Return what a spec allows in all."""
+    value = spec[TOTAL_USD]
+    return value if isinstance(value, int) else 0
+
+
 def the_sum_is_bounded(simulation: Simulation) -> None:
     """I8: while runs are only cut, all keys together never allow more than before or after the change."""
     bound = simulation.ledger.sum_bound
     if bound is None:
         return
-    total = sum(int(row.spec[TOTAL_USD]) for _, row in active_rows(simulation))
+    total = sum(micro_usd(row.spec) for _, row in simulation.active)
     if total > bound:
-        raise Violation("I8", f"all keys together allow {total}, and {bound} is the most that was declared")
-
-
-def nothing_begins_after_the_deadline(process: Process, action: Action) -> None:
-    """I11: no action begins when the run's time is over."""
-    deadline = process.control.deadline
-    if deadline is not None and process.simulation.clock.seconds >= deadline:
-        raise Violation("I11", f"{action.op} of {action.address} begins after the deadline")
+        msg = "I8"
+        raise Violation(msg, f"all keys together allow {total}, and {bound} is the most that was declared")
 
 
 def converged(simulation: Simulation, refused: frozenset[str]) -> None:
@@ -237,17 +197,23 @@ def converged(simulation: Simulation, refused: frozenset[str]) -> None:
         rows = [
             (incarnation, row)
             for row in simulation.vendor.rows()
-            if (incarnation := simulation.ledger.ours.get(row.id)) and incarnation.name == key.name and row.live
+            if (incarnation := simulation.ledger.ours.get(row.id))
+            and incarnation.name == key.name
+            and row.live
         ]
         current = [row for incarnation, row in rows if incarnation.generation == key.lifecycle.generation]
         wanted = 0 if key.lifecycle.absent or key.spec.get(ENABLED) is False else 1
+        if wanted and not current and allowances.may_stay_off(simulation, key):
+            continue
         if len(current) != wanted:
             ids = ", ".join(row.id for row in current) or "none"
-            raise Violation("I4", f"{key.name} ends with {ids} live, and {wanted} is declared")
+            msg = "I4"
+            raise Violation(msg, f"{key.name} ends with {ids} live, and {wanted} is declared")
         for row in current if wanted else ():
             off = [name for name, value in key.spec.items() if row.spec.get(name, value) != value]
             if off:
-                raise Violation("I4", f"{row.id} ends with {off} not as declared")
+                msg = "I4"
+                raise Violation(msg, f"{row.id} ends with {off} not as declared")
             for delivery in key.deliver:
                 _agrees(simulation, row, delivery.sink, delivery.name)
 
@@ -257,9 +223,11 @@ def _agrees(simulation: Simulation, row: ObservedKey, sink: str, entry: str) -> 
     value, record = store.values.get(entry), store.records.get(entry)
     delivered = record.delivered if record else None
     if value is None or value.fingerprint() != simulation.vendor.secret_of(row.id).fingerprint():
-        raise Violation("I2", f"{row.id} ends live and {sink}/{entry} does not hold its secret")
+        msg = "I2"
+        raise Violation(msg, f"{row.id} ends live and {sink}/{entry} does not hold its secret")
     if delivered is None or delivered.receipt.remote_id != row.id:
-        raise Violation("I10", f"{sink}/{entry} ends with the receipt of another key than {row.id}")
+        msg = "I10"
+        raise Violation(msg, f"{sink}/{entry} ends with the receipt of another key than {row.id}")
 
 
 OF_A_STATE: Final[tuple[Callable[[Simulation], None], ...]] = (

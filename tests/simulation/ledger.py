@@ -38,6 +38,7 @@ class Ledger:
         writers: the most that ran at the same time.
         runs: processes that were started.
         burns: rows beside the declared ones that the faults excuse.
+        kills: how many of the faults were kills.
         sum_bound: the most that all keys together may ever allow, in micro-USD; None where it is not counted.
     """
 
@@ -53,6 +54,7 @@ class Ledger:
     writers: int = 1
     runs: int = 0
     burns: int = 0
+    kills: int = 0
     sum_bound: int | None = None
 
     def declare(self, keys: tuple[DesiredKey, ...]) -> None:
@@ -78,6 +80,7 @@ class Ledger:
             writers=self.writers,
             runs=self.runs,
             burns=self.burns,
+            kills=self.kills,
             sum_bound=self.sum_bound,
         )
 

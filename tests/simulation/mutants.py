@@ -1,304 +1,93 @@
-"""The protocol's safeguards, each switched off in turn: every one has to be missed by some history.
-
-Nothing in the program can switch them off; what is replaced here is replaced in this process only.
-"""
+"""The protocol's safeguards, each switched off in turn: every one has to be missed by some history."""
 
 from __future__ import annotations
 
-import itertools
 import time
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
-from unittest.mock import patch
+from typing import TYPE_CHECKING, Final
 
-from reconciler.app import birth, executor, minting, row_writes, targets
-from reconciler.core import diff, key_actions
-from reconciler.core.fields import ENABLED
-from reconciler.core.resolution import resolve
-from reconciler.ports.sink import Entry
-from reconciler.providers import _budget, _newapi_listing
-from tests.simulation import process
-from tests.simulation.exhaustive import Enumeration, Tally
+from tests.simulation.exhaustive import Enumeration
+from tests.simulation.history import Scripted, play
 from tests.simulation.inline_pool import one_thread
 from tests.simulation.ledger import Violation
 from tests.simulation.random_history import RandomHistory
+from tests.simulation.safeguards import SAFEGUARDS
 from tests.simulation.scenarios import BY_NAME
 from tests.simulation.worlds import World
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from contextlib import AbstractContextManager
+    from collections.abc import Sequence
+
+    from tests.simulation.exhaustive import Tally
+    from tests.simulation.safeguards import Safeguard
 
 SEEDS: Final = 4_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mutant:
-    """One safeguard and what takes its place.
-
-    Attributes:
-        name: of the safeguard.
-        without: replaces it until the block ends.
-        worlds: where it is missed, the likeliest first.
-        scenarios: whose single faults are played there; none for random histories.
-        kept: why it stays although no history needs it.
-    """
-
-    name: str
-    without: Callable[[], AbstractContextManager[Any]]
-    worlds: tuple[str, ...]
-    scenarios: tuple[str, ...] = ()
-    kept: str = ""
-
-
-def hunt(mutants: Sequence[Mutant] | None = None) -> int:
+def hunt(mutants: Sequence[Safeguard] | None = None) -> int:
     """Look for a violation without each safeguard, print it, and return how many were not missed."""
     survivors = []
-    for mutant in mutants or MUTANTS:
+    for mutant in mutants or SAFEGUARDS:
         started = time.monotonic()
         found = missed(mutant)
         if found is None and not mutant.kept:
             survivors.append(mutant.name)
         where, text = found or ("nowhere", mutant.kept or "no history needs it")
         print(f"{mutant.name}: {where}: {text} ({time.monotonic() - started:.1f} s)", flush=True)
-    print(f"{len(mutants or MUTANTS)} safeguards, {len(survivors)} that no history needs")
+    print(f"{len(mutants or SAFEGUARDS)} safeguards, {len(survivors)} that no history needs")
     return len(survivors)
 
 
-def missed(mutant: Mutant) -> tuple[str, str] | None:
-    """Return a history that violates an invariant without the safeguard, and how; None where there is none."""
-    with one_thread(), mutant.without():
+def missed(mutant: Safeguard) -> tuple[str, str] | None:
+    """Return a history that violates an invariant without the safeguard, and how; None for none."""
+    with one_thread():
+        for spelling in mutant.histories:
+            with mutant.without():
+                text = _played(spelling)
+            if text is not None and _played(spelling) is None:
+                return spelling, text
         for name in mutant.worlds:
             world = World.parse(name)
-            found = _among_singles(world, mutant.scenarios) or (
-                None if mutant.scenarios else _among_seeds(world)
+            found = _among_singles(mutant, world) or (
+                None if mutant.scenarios else _among_seeds(mutant, world)
             )
             if found is not None:
                 return found
     return None
 
 
-def _among_singles(world: World, scenarios: tuple[str, ...]) -> tuple[str, str] | None:
-    for name in scenarios:
-        try:
-            tally: Tally = Enumeration(world=world, scenario=BY_NAME[name]).singles()
-        except Violation as violation:
-            return (f"{world.name} {name}, no fault at all", str(violation))
-        if tally.violations:
+def _among_singles(mutant: Safeguard, world: World) -> tuple[str, str] | None:
+    for name in mutant.scenarios:
+        enumeration = Enumeration(world=world, scenario=BY_NAME[name])
+        with mutant.without():
+            try:
+                tally: Tally = enumeration.singles()
+            except Violation as violation:
+                return (f"{world.name} {name}, no fault at all", str(violation))
+        if tally.violations and not Enumeration(world=world, scenario=BY_NAME[name]).singles().violations:
             return tally.violations[0]
     return None
 
 
-def _among_seeds(world: World) -> tuple[str, str] | None:
+def _among_seeds(mutant: Safeguard, world: World) -> tuple[str, str] | None:
     for seed in range(SEEDS):
-        try:
-            RandomHistory.of(seed, world=world).play()
-        except Violation as violation:
+        with mutant.without():
+            violation = _violation(seed, world)
+        if violation is not None and _violation(seed, world) is None:
             return (f"{world.name} seed {seed}", str(violation))
     return None
 
 
-def _activates_first() -> AbstractContextManager[Any]:
-    real = birth.Birth._deliver
-
-    def deliver(self: birth.Birth, incarnation: Any, held: Any) -> Any:
-        row_writes.settle(self.mint.provider, self.mint.clock, held.key, self.action.after or {})
-        return real(self, incarnation, held)
-
-    return patch.object(birth.Birth, "_deliver", deliver)
+def _played(spelling: str) -> str | None:
+    try:
+        play(Scripted.parse(spelling))
+    except Violation as violation:
+        return str(violation)
+    return None
 
 
-def _random_idempotency_key() -> AbstractContextManager[Any]:
-    numbers = itertools.count()
-    return patch.object(minting, "idempotency_key", lambda *_, **__: f"key {next(numbers)}")
-
-
-def _no_replay_window() -> AbstractContextManager[Any]:
-    real = minting.Mint.recover
-
-    def recover(self: minting.Mint, incarnation: Any, row: Any) -> Any:
-        return real(self, incarnation, replace(row, age=None))
-
-    return patch.object(minting.Mint, "recover", recover)
-
-
-def _creates_blindly() -> AbstractContextManager[Any]:
-    def settle_unknown(self: minting.Mint, request: Any, _: Any) -> Any:
-        return self.provider.create_key(replace(request, idempotency_key=f"{request.idempotency_key}2"))
-
-    return patch.object(minting.Mint, "_settle_unknown", settle_unknown)
-
-
-def _first_read_is_believed() -> AbstractContextManager[Any]:
-    def read_back(_: Any, __: Any, key: Any, wanted: Any) -> Any:
-        return replace(key, spec={**key.spec, **wanted}), []
-
-    return patch.object(row_writes, "_read_back", read_back)
-
-
-def _pages_are_believed() -> AbstractContextManager[Any]:
-    def counted(self: _newapi_listing.Pager, first: Any) -> Any:
-        found: dict[int, Any] = {}
-        _newapi_listing._collect(found, first.rows)
-        pages = range(2, -(-(first.total or 0) // max(1, len(first.rows))) + 1)
-        for page in self._pages(pages):
-            _newapi_listing._collect(found, page.rows)
-        return list(found.values())
-
-    return patch.object(_newapi_listing.Pager, "_counted", counted)
-
-
-def _orphans_stay() -> AbstractContextManager[Any]:
-    def without(*arguments: Any, **named: Any) -> Any:
-        return replace(resolve(*arguments, **named), orphans=())
-
-    return _both(patch.object(key_actions, "resolve", without), patch.object(targets, "resolve", without))
-
-
-def _no_condemning() -> AbstractContextManager[Any]:
-    return patch.object(birth.Birth, "_condemn", lambda *_: None)
-
-
-def _condemns_blindly() -> AbstractContextManager[Any]:
-    def condemn(self: minting.Mint, row: Any) -> None:
-        self._condemned.add(row.id)
-        row_writes.settle(self.provider, self.clock, row, {ENABLED: False})
-
-    return patch.object(minting.Mint, "condemn", condemn)
-
-
-def _nobody_looks_before_a_put() -> AbstractContextManager[Any]:
-    return _both(
-        patch.object(birth, "overtaken", lambda *_: None),
-        patch.object(Entry, "refuse_overtaken", lambda *_: None),
-    )
-
-
-def _whoever_comes_last() -> AbstractContextManager[Any]:
-    return patch.object(minting, "elect", lambda rows, _: max(rows, key=lambda row: row.id))
-
-
-def _in_any_order() -> AbstractContextManager[Any]:
-    real = diff.in_order
-    return patch.object(diff, "in_order", lambda actions: tuple(reversed(real(actions))))
-
-
-def _always(value: object) -> Callable[..., Any]:
-    return lambda *_, **__: value
-
-
-class _both:  # noqa: N801  # reads as a word where it is used
-    def __init__(self, *patches: AbstractContextManager[Any]) -> None:
-        self._patches = patches
-
-    def __enter__(self) -> None:
-        for item in self._patches:
-            item.__enter__()
-
-    def __exit__(self, *error: Any) -> None:
-        for item in reversed(self._patches):
-            item.__exit__(*error)
-
-
-MUTANTS: Final = (
-    Mutant(name="deliver before activate", without=_activates_first, worlds=("A/readable",), scenarios=("new1",)),
-    Mutant(
-        name="deterministic idempotency key",
-        without=_random_idempotency_key,
-        worlds=("A/readable",),
-        scenarios=("new1",),
-    ),
-    Mutant(
-        name="replay window",
-        without=_no_replay_window,
-        worlds=("A/readable", "A/receipt-only"),
-    ),
-    Mutant(
-        name="unknown outcome: no other create",
-        without=_creates_blindly,
-        worlds=("A/readable", "E/readable"),
-        scenarios=("new1",),
-    ),
-    Mutant(name="twin rule", without=_whoever_comes_last, worlds=("D/readable", "C/readable")),
-    Mutant(
-        name="receipt check: a vanished row is not minted anew",
-        without=lambda: _both(
-            patch.object(targets, "vanished", _always(None)), patch.object(key_actions, "vanished", _always(None))
-        ),
-        worlds=("E/readable/lag20/reads",),
-    ),
-    Mutant(
-        name="receipt check: an overtaken entry is not overwritten",
-        without=_nobody_looks_before_a_put,
-        worlds=("D/readable", "C/readable"),
-    ),
-    Mutant(
-        name="protection in the executor",
-        without=lambda: patch.object(executor, "protection", _always(None)),
-        worlds=("A/readable",),
-        scenarios=("protected",),
-    ),
-    Mutant(
-        name="read-back", without=_first_read_is_believed, worlds=("A/readable",), scenarios=("new1", "update")
-    ),
-    Mutant(
-        name="complete-listing check",
-        without=_pages_are_believed,
-        worlds=("C/write-only", "D/write-only"),
-        scenarios=("update", "mixed", "absent"),
-    ),
-    Mutant(
-        name="budget gate",
-        without=lambda: patch.object(
-            _budget.RequestBudget, "reserve", _always(_budget.Reservation((), _budget._Stamp(0.0)))
-        ),
-        worlds=("A/readable/cph5",),
-        scenarios=("new6",),
-    ),
-    Mutant(
-        name="condemn before the next attempt", without=_no_condemning, worlds=("E/readable",), scenarios=("new1",)
-    ),
-    Mutant(name="condemn looks twice", without=_condemns_blindly, worlds=("A/readable",)),
-    Mutant(name="clean-up of orphans", without=_orphans_stay, worlds=("E/readable",), scenarios=("new1", "new2")),
-    Mutant(
-        name="what two runs cut short is revived",
-        without=lambda: patch.object(key_actions, "_revive", _always([])),
-        worlds=("A/readable", "B/readable"),
-    ),
-    Mutant(
-        name="stale check of each action",
-        without=lambda: patch.object(targets, "decide", _always(targets.DO)),
-        worlds=("A/readable",),
-        scenarios=("update", "off"),
-    ),
-    Mutant(
-        name="verification of the sink",
-        without=lambda: patch.object(process.SimulatedSink, "verify", _always(None)),
-        worlds=("A/readable",),
-        scenarios=("new1",),
-    ),
-    Mutant(
-        name="order across the plan",
-        without=_in_any_order,
-        worlds=("A/readable",),
-        scenarios=("update", "mixed"),
-    ),
-    Mutant(
-        name="lease",
-        without=lambda: patch.multiple(process.SimulatedLease, acquire=_always(None), check=_always(None)),
-        worlds=("E/write-only", "B/write-only"),
-    ),
-    Mutant(
-        name="deadline",
-        without=lambda: patch("reconciler.app.control.RunControl.expired", new=False),
-        worlds=("A/readable",),
-        scenarios=("new2",),
-    ),
-    Mutant(
-        name="safety gate in the executor",
-        without=lambda: patch.object(executor, "over", _always(None)),
-        worlds=("A/readable",),
-        scenarios=("new3", "off", "mixed"),
-        kept="the same limits refuse the plan as a whole before it; this is the last line before the socket",
-    ),
-)
+def _violation(seed: int, world: World) -> Violation | None:
+    try:
+        RandomHistory.of(seed, world=world).play()
+    except Violation as violation:
+        return violation
+    return None

@@ -14,7 +14,7 @@ from tests.simulation.ledger import Violation
 from tests.simulation.process import Process
 from tests.simulation.scenarios import key, spec
 from tests.simulation.simulation import Simulation
-from tests.simulation.worlds import GAPS, LAGGING, METERED, WORLDS, World
+from tests.simulation.worlds import GAPS, LAGGING, METERED, WORLDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from reconciler.core.model import DesiredKey
     from reconciler.core.plan import Plan
     from tests.simulation.faults import Port
+    from tests.simulation.worlds import World
 
 _RATES: Final = (0.0, 0.02, 0.05, 0.1, 0.2)
 _STAYS: Final = (0.3, 0.7, 0.9)

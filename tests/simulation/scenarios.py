@@ -24,7 +24,9 @@ def spec(size: int) -> Spec:
     }
 
 
-def key(name: str, size: int = 5, *, enabled: bool | None = None, sinks: int = 1, **lifecycle: object) -> DesiredKey:
+def key(
+    name: str, size: int = 5, *, enabled: bool | None = None, sinks: int = 1, **lifecycle: object
+) -> DesiredKey:
     """Return a declared key that goes to one entry in each of the first sinks."""
     switch = {} if enabled is None else {ENABLED: enabled}
     return DesiredKey(

@@ -1,4 +1,4 @@
-"""One world and its history: every call of a port passes here, may meet a fault, and is held to the invariants."""
+"""One world and its history: every call of a port passes here, may meet a fault, and is checked."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from reconciler.errors import ReconcilerError
 from reconciler.sinks.memory import Kind as SinkKind
 from reconciler.sinks.memory import MemorySink, MemoryStore
 from tests.simulation import allowances, invariants
-from tests.simulation.baton import Alone, Baton
-from tests.simulation.faults import WRITES, Injection, Port
+from tests.simulation.baton import Alone
+from tests.simulation.faults import KILLS, WRITES, Port
 from tests.simulation.ledger import Ledger, Violation
 from tests.simulation.virtual_clock import VirtualClock
 from tests.simulation.worlds import REPLAYABLE, T_MAX
@@ -21,7 +21,10 @@ from tests.simulation.worlds import REPLAYABLE, T_MAX
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from reconciler.core.model import DesiredKey
+    from reconciler.core.identity import Incarnation
+    from reconciler.core.model import DesiredKey, ObservedKey
+    from tests.simulation.baton import Baton
+    from tests.simulation.faults import Fault, Injection
     from tests.simulation.process import Process
     from tests.simulation.vendor import Vendor
     from tests.simulation.worlds import World
@@ -57,6 +60,8 @@ class Simulation:
     ledger: Ledger = field(default_factory=Ledger)
     vendor: Vendor = field(init=False)
     stores: dict[str, MemoryStore] = field(init=False)
+    rows: tuple[ObservedKey, ...] = ()
+    active: tuple[tuple[Incarnation, ObservedKey], ...] = ()
     baton: Alone | Baton = field(default_factory=Alone)
     lease_holder: str = ""
     lease_until: float = float("-inf")
@@ -66,7 +71,7 @@ class Simulation:
     revision: int = 0
     touched_at: dict[str, int] = field(default_factory=dict)
     trace: list[str] = field(default_factory=list)
-    reached: set[tuple[Port, str]] = field(default_factory=set)
+    reached: set[tuple[Port, Fault]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         """Open the provider and the sinks."""
@@ -114,13 +119,16 @@ class Simulation:
         self.calls += 1
         self.land()
         injection = self.chaos(process, number, port) if self.chaos else None
-        self.trace.append(f"{process.name} {number} {port} {detail}{f' !{injection.fault}' if injection else ''}")
+        self.trace.append(
+            f"{process.name} {number} {port} {detail}{f' !{injection.fault}' if injection else ''}"
+        )
         if injection is None:
             result = effect()
         else:
             self.reached.add((port, injection.fault))
             self.ledger.faults += 1
             self.ledger.burns += 2 * allowances.burns(self.world, port, injection.fault)
+            self.ledger.kills += injection.fault in KILLS
             if label := allowances.label(port, injection.fault):
                 self.ledger.harsh.add(label)
             result = strike(self, process, port, injection, effect, late)
@@ -130,6 +138,8 @@ class Simulation:
 
     def check(self) -> None:
         """Hold the state to every invariant that speaks of a state."""
+        self.rows = self.vendor.rows()
+        self.active = invariants.active_rows(self)
         for invariant in invariants.OF_A_STATE:
             try:
                 invariant(self)
@@ -164,9 +174,10 @@ class Simulation:
         vendor = self.vendor
         if method == "put":
             name, entry, secret, receipt = arguments
-            MemorySink(self.stores[name], kind=self.world.sink).put(entry, secret, receipt)
-        elif method == "create":
             # Nobody hears the answer, be it a refusal.
+            with suppress(ReconcilerError):
+                MemorySink(self.stores[name], kind=self.world.sink).put(entry, secret, receipt)
+        elif method == "create":
             with suppress(ReconcilerError):
                 self.create(arguments[0])
         elif any(row.id == arguments[0] for row in vendor.rows()):
@@ -191,51 +202,9 @@ class Simulation:
     def touch(self, key_id: str) -> None:
         """Note that a row was changed by somebody whom no plan told to."""
         self.ledger.touched.add(key_id)
-        self.touched_at[key_id] = self.calls
+        self.touched_at[key_id] = self.calls - 1
 
     def incarnation_name(self, remote_name: str | None) -> str | None:
         """Return the declared name that a remote name stands for."""
         parsed = parse_remote_name(remote_name, None) if remote_name else None
         return parsed.name if parsed else None
-
-    def fork(self) -> Simulation:
-        """Return an independent copy; what happens to one does not happen to the other."""
-        other = Simulation(self.world, self.keys, self.sinks)
-        other.clock = VirtualClock(self.clock.seconds, self.clock.jumped)
-        other.vendor = self.world.vendor(other.clock)
-        self.vendor.copy_to(other.vendor)
-        other.stores = {
-            name: MemoryStore(values=dict(store.values), records=dict(store.records))
-            for name, store in self.stores.items()
-        }
-        other.ledger = self.ledger.copy()
-        other.late = list(self.late)
-        other.calls = self.calls
-        other.touched_at = dict(self.touched_at)
-        other.lease_holder, other.lease_until = self.lease_holder, self.lease_until
-        other.revision = self.revision
-        other.trace = list(self.trace)
-        return other
-
-    def state(self) -> tuple[Any, ...]:
-        """Return everything on which the future depends, so that equal states have equal futures."""
-        wall = self.clock.now()
-        stores = tuple(
-            (
-                name,
-                tuple((entry, value.fingerprint()) for entry, value in store.values.items()),
-                tuple(
-                    (entry, half, stamp.fingerprint, stamp.receipt.remote_id, wall - stamp.receipt.delivered_at)
-                    for entry, record in store.records.items()
-                    for half, stamp in (("d", record.delivered), ("p", record.pending))
-                    if stamp
-                ),
-            )
-            for name, store in self.stores.items()
-        )
-        late = tuple(
-            (item.calls - self.calls, item.seconds - self.clock.seconds, repr(item.request[:3]))
-            for item in self.late
-        )
-        leased = max(0.0, self.lease_until - self.clock.seconds)
-        return (self.vendor.state(), stores, late, self.ledger.state(), leased)

@@ -12,22 +12,27 @@ from reconciler.errors import (
     HostileAnswerError,
     OutcomeUnknownError,
     ProviderUnavailableError,
-    ReconcilerError,
     SecretLostError,
     SinkError,
     SinkUnverifiedError,
 )
-from tests.simulation.faults import OPERATOR, Fault, Injection, KilledError, Port
+from tests.simulation.faults import LATE, OPERATOR, Fault, KilledError, Port
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from reconciler.core.model import ObservedKey
+    from reconciler.errors import (
+        ReconcilerError,
+    )
+    from tests.simulation.faults import Injection
     from tests.simulation.process import Process
     from tests.simulation.simulation import Simulation
 
 Result = TypeVar("Result")
-_SINK: Final = frozenset({Port.LEASE, Port.STAT, Port.PREFLIGHT, Port.PUT, Port.PUT_PENDING, Port.PUT_VALUE, Port.VERIFY})
+_SINK: Final = frozenset(
+    {Port.LEASE, Port.STAT, Port.PREFLIGHT, Port.PUT, Port.PUT_PENDING, Port.PUT_VALUE, Port.VERIFY}
+)
 _WRITE: Final = frozenset({Port.CREATE, Port.UPDATE, Port.SWITCH, Port.DELETE})
 _DAY: Final = 86_400.0
 STALLED: Final = 2_000.0
@@ -43,18 +48,10 @@ def strike(
 ) -> Result:
     """Let a fault happen to one call; return what the caller sees, or raise what it meets."""
     fault = injection.fault
-    if fault is Fault.KILL_BEFORE:
-        raise KilledError
-    if fault in {Fault.KILL_LATE, Fault.LATE}:
+    if fault in LATE:
         simulation.send_late(late or (), injection.landing)
-        raise KilledError if fault is Fault.KILL_LATE else _unknown(port)
-    if fault is Fault.ERROR_BEFORE:
-        raise _not_executed(port)
-    if fault is Fault.NO_ANSWER:
-        raise _unknown(port)
-    if fault is Fault.RATE_LIMIT:
-        message = "429: too many requests; run again later"
-        raise DeferredError(message)
+    if (stopped := _stopped(port, fault)) is not None:
+        raise stopped
     if fault is Fault.NOT_STORED:
         return cast("Result", None)
     if fault is Fault.STALE_LIST:
@@ -73,6 +70,21 @@ def strike(
     if fault in {Fault.LOST_ANSWER, Fault.GARBAGE, Fault.HOSTILE}:
         raise _executed(port, fault, result)
     return result
+
+
+def _stopped(port: Port, fault: Fault) -> BaseException | None:
+    """Return what ends a call before it has any effect."""
+    match fault:
+        case Fault.KILL_BEFORE | Fault.KILL_LATE:
+            return KilledError()
+        case Fault.NO_ANSWER | Fault.LATE:
+            return _unknown(port)
+        case Fault.ERROR_BEFORE:
+            return _not_executed(port)
+        case Fault.RATE_LIMIT:
+            return DeferredError("429: too many requests; run again later")
+        case _:
+            return None
 
 
 def _around(simulation: Simulation, fault: Fault) -> None:
@@ -147,4 +159,6 @@ def _executed(port: Port, fault: Fault, result: object) -> ReconcilerError:
         return SecretLostError("the answer has no secret", key_id=key_id)
     if fault is Fault.LOST_ANSWER:
         return _unknown(port)
-    return OutcomeUnknownError("not JSON; run again") if port in _WRITE else AnswerError("not JSON; run again")
+    return (
+        OutcomeUnknownError("not JSON; run again") if port in _WRITE else AnswerError("not JSON; run again")
+    )

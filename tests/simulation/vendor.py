@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from reconciler.core.fields import Spec
     from reconciler.core.model import Capabilities, Minted, MintRequest, ObservedKey
+    from reconciler.core.strict_json import Json
 
 PAGE: Final = 2
 
@@ -118,8 +119,8 @@ class Vendor(MemoryServer):
             start = (int(query["p"]) - 1) * PAGE
             page = rows[start : start + PAGE]
             seen.update((number_of(row.id), row) for row in page)
-            items: list[Any] = [{"id": number_of(row.id)} for row in page]
-            document = {"data": {"items": items, "total": len(rows), "page_size": PAGE}}
+            items: list[Json] = [{"id": number_of(row.id)} for row in page]
+            document: Json = {"data": {"items": items, "total": len(rows), "page_size": PAGE}}
             if shifts:
                 shifts.pop()()
             return Reply(document=document, date=None)
@@ -132,7 +133,14 @@ class Vendor(MemoryServer):
         """Return everything that decides what this vendor does next, ages instead of times."""
         now = self._now()
         rows = tuple(
-            (row.id, row.name, tuple(sorted(row.spec.items())), row.used_micro_usd, row.foreign, now - row.created)
+            (
+                row.id,
+                row.name,
+                tuple(sorted(row.spec.items())),
+                row.used_micro_usd,
+                row.foreign,
+                now - row.created,
+            )
             for row in self._rows.values()
         )
         creates = tuple((key, item.key_id, now - item.at) for key, item in self._creates.items())

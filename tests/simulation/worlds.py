@@ -52,9 +52,7 @@ CLASSES: Final = (
     Class(name="D", behaviour=CLASS_D, floor=INERT),
     Class(name="E", behaviour=CLASS_E, floor=INERT),
     Class(name="Q-honoured", behaviour=replace(CLASS_A, replay_ttl=DAY), floor=NEAR_INERT),
-    Class(
-        name="Q-ignored", behaviour=CLASS_E, floor=NEAR_INERT, header=Header.IGNORED, claims_replays=True
-    ),
+    Class(name="Q-ignored", behaviour=CLASS_E, floor=NEAR_INERT, header=Header.IGNORED, claims_replays=True),
     Class(
         name="Q-expired",
         behaviour=replace(CLASS_A, replay_ttl=timedelta(minutes=5)),
@@ -110,17 +108,13 @@ class World:
 
     @property
     def safe_without_lease(self) -> bool:
-        """Whether two runs at once need no lease: the secret can be had again, and the sink tells them apart."""
-        if self.replays:
-            return True
-        return self.of.behaviour.reveals and self.sink is SinkKind.READABLE
+        """Whether two runs at once need no lease: the sink is locked, or the secret can be had again."""
+        return self.sink is SinkKind.READABLE or self.replays or self.of.behaviour.reveals
 
     @property
     def minted_once(self) -> bool:
         """Whether a secret is shown once, to a sink that shows nothing: the program asks for a lease then."""
-        return self.sink is SinkKind.WRITE_ONLY and not (
-            self.of.behaviour.reveals or self.replays
-        )
+        return self.sink is SinkKind.WRITE_ONLY and not (self.of.behaviour.reveals or self.replays)
 
     def vendor(self, clock: VirtualClock) -> Vendor:
         """Return a new provider of this kind."""

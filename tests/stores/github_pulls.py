@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 import threading
 from contextlib import contextmanager
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 REPOSITORY = "acme/keys"
 WORKFLOW = "ghs_workflow_keys_5521aa"
 APP = "ghs_installation_keys_91be07"
+PROPOSER = "ghs_proposer_keys_40ac2d"
 PERSON = "github_pat_person_keys_3b1c9e"
 READER = "ghs_reader_keys_77d0a2"
 ACTIONS_APP = 15_368
@@ -27,6 +30,7 @@ START = datetime(2026, 11, 20, 12, 0, 0, tzinfo=UTC)
 MOST_OF_BODY = 65_536
 MOST_OF_OUTPUT = 65_535
 _WRITE = {"issues": "write", "pull_requests": "write", "checks": "write", "contents": "read"}
+_PROPOSES = {"pull_requests": "write", "contents": "write"}
 _BASE = f"/repos/{REPOSITORY}"
 
 
@@ -43,6 +47,7 @@ class Holder:
 HOLDERS: Mapping[str, Holder] = {
     WORKFLOW: Holder(login="github-actions[bot]", app=ACTIONS_APP),
     APP: Holder(login="keys-app[bot]", app=OTHER_APP),
+    PROPOSER: Holder(login="keys-app[bot]", app=OTHER_APP, permissions=_PROPOSES),
     PERSON: Holder(login="olivia", kind="User"),
     READER: Holder(login="github-actions[bot]", app=ACTIONS_APP, permissions=dict.fromkeys(_WRITE, "read")),
 }
@@ -62,6 +67,10 @@ class PullsFake:
         issues: in the order of opening; pull requests are in `pulls` alone.
         pulls: pull requests by number.
         check_runs: in the order of writing.
+        contents: files of every commit that was not made here, by path.
+        trees: files by id of the tree.
+        history: commits that were made here, by id.
+        branches: their commits by name.
         requests: everything that came in.
         before: may answer in place of the service.
         after: may replace an answer, once what was asked is done.
@@ -73,6 +82,10 @@ class PullsFake:
     reviews: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
     check_runs: list[dict[str, Any]] = field(default_factory=list)
     commits: set[str] = field(default_factory=set)
+    contents: dict[str, str] = field(default_factory=dict)
+    trees: dict[str, dict[str, str]] = field(default_factory=dict)
+    history: dict[str, dict[str, Any]] = field(default_factory=dict)
+    branches: dict[str, str] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
     before: Callable[[Request], Reply | None] = lambda _: None
     after: Callable[[Request], Reply | None] = lambda _: None
@@ -165,6 +178,15 @@ class PullsFake:
             ("GET", r"/commits/([0-9a-f]+)/check-runs", ("checks",), self._list_check_runs),
             ("GET", r"/commits/([0-9a-f]+)/pulls", ("contents",), self._list_pulls),
             ("GET", r"/pulls/(\d+)/reviews", ("pull_requests",), self._list_reviews),
+            ("GET", r"/pulls", ("pull_requests",), self._list_open_pulls),
+            ("POST", r"/pulls", ("pull_requests",), self._add_pull),
+            ("PATCH", r"/pulls/(\d+)", ("pull_requests",), self._edit_pull),
+            ("GET", r"/git/commits/([0-9a-f]+)", ("contents",), self._commit),
+            ("POST", r"/git/commits", ("contents",), self._add_commit),
+            ("POST", r"/git/trees", ("contents",), self._add_tree),
+            ("GET", r"/git/matching-refs/heads/(.+)", ("contents",), self._list_branches),
+            ("POST", r"/git/refs", ("contents",), self._add_branch),
+            ("PATCH", r"/git/refs/heads/(.+)", ("contents",), self._move_branch),
         ]
 
     def _list_comments(self, request: Request, _: Holder, number: str) -> Reply:
@@ -258,8 +280,91 @@ class PullsFake:
         rows = [row for row in self.pulls.values() if commit in {row["merge_commit_sha"], row["head"]["sha"]}]
         return _page(request, rows)
 
+    def _list_open_pulls(self, request: Request, _: Holder) -> Reply:
+        owner = REPOSITORY.split("/", maxsplit=1)[0]
+        rows = [
+            row
+            for row in self.pulls.values()
+            if row["state"] == request.query.get("state", "open")
+            and request.query.get("base") in {None, row["base"]["ref"]}
+            and request.query.get("head") in {None, f"{owner}:{row['head']['ref']}"}
+        ]
+        return _page(request, rows)
+
+    def _add_pull(self, request: Request, holder: Holder) -> Reply:
+        body = request.body
+        again = [
+            row
+            for row in self.pulls.values()
+            if row["state"] == "open" and row["head"]["ref"] == body["head"]
+        ]
+        if again or body["head"] not in self.branches:
+            return Reply(status=422, body={"message": "Validation Failed"})
+        number = max(self.pulls, default=0) + 1
+        self.opened(number, self.branches[body["head"]], author=holder.login, base=body["base"])
+        self.pulls[number]["head"]["ref"] = body["head"]
+        self.pulls[number] |= {"title": body["title"], "body": body["body"]}
+        return Reply(status=201, body=self.pulls[number])
+
+    def _edit_pull(self, request: Request, _: Holder, number: str) -> Reply:
+        self.pulls[int(number)] |= request.body
+        return Reply(body=self.pulls[int(number)])
+
+    def _commit(self, _: Request, __: Holder, sha: str) -> Reply:
+        if sha in self.history:
+            return Reply(body=self.history[sha])
+        tree = _id(self.contents)
+        self.trees[tree] = dict(self.contents)
+        return Reply(body={"sha": sha, "tree": {"sha": tree}, "parents": []})
+
+    def _add_commit(self, request: Request, _: Holder) -> Reply:
+        body = request.body
+        if body["tree"] not in self.trees:
+            return Reply(status=422, body={"message": "Tree SHA does not exist"})
+        row = {
+            "sha": _id([body, self.tick()]),
+            "message": body["message"],
+            "tree": {"sha": body["tree"]},
+            "parents": [{"sha": parent} for parent in body["parents"]],
+        }
+        self.history[row["sha"]] = row
+        return Reply(status=201, body=row)
+
+    def _add_tree(self, request: Request, _: Holder) -> Reply:
+        if request.body["base_tree"] not in self.trees:
+            return Reply(status=422, body={"message": "base_tree is not a valid tree oid"})
+        files = dict(self.trees[request.body["base_tree"]])
+        files |= {row["path"]: row["content"] for row in request.body["tree"]}
+        self.trees[_id(files)] = files
+        return Reply(status=201, body={"sha": _id(files)})
+
+    def _list_branches(self, request: Request, _: Holder, start: str) -> Reply:
+        rows = [
+            {"ref": f"refs/heads/{name}", "object": {"type": "commit", "sha": sha}}
+            for name, sha in self.branches.items()
+            if name.startswith(start)
+        ]
+        return _page(request, rows)
+
+    def _add_branch(self, request: Request, _: Holder) -> Reply:
+        name = request.body["ref"].removeprefix("refs/heads/")
+        if name in self.branches or request.body["sha"] not in self.history:
+            return Reply(status=422, body={"message": "Reference already exists"})
+        self.branches[name] = request.body["sha"]
+        return Reply(status=201, body={"ref": request.body["ref"], "object": {"sha": request.body["sha"]}})
+
+    def _move_branch(self, request: Request, _: Holder, name: str) -> Reply:
+        if name not in self.branches or request.body["force"] is not True:
+            return Reply(status=422, body={"message": "Update is not a fast forward"})
+        self.branches[name] = request.body["sha"]
+        return Reply(body={"ref": f"refs/heads/{name}", "object": {"sha": request.body["sha"]}})
+
     def _list_reviews(self, request: Request, _: Holder, number: str) -> Reply:
         return _page(request, self.reviews.get(int(number), []))
+
+
+def _id(thing: object) -> str:
+    return hashlib.sha1(json.dumps(thing, sort_keys=True).encode(), usedforsecurity=False).hexdigest()
 
 
 def _levels(method: str) -> set[str | None]:

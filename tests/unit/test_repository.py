@@ -166,6 +166,7 @@ def test_the_lock_is_that_of_the_project() -> None:
 @pytest.mark.parametrize(
     ("name", "extras", "groups"),
     [
+        ("action", {"age", "aws", "gcp", "github", "sops"}, {"build"}),
         ("demo", {"sandbox"}, {"build"}),
         ("dev", {"age", "aws", "gcp", "github", "sandbox", "sops"}, {"build", "dev"}),
     ],

@@ -19,6 +19,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "check": "Record a plan in a check run, for apply to compare with.",
     "summary": "Show a plan, a report or problems in the step summary.",
     "outputs": "Set the outputs of a step.",
+    "rotation": "Propose the rotations that are due in a pull request.",
     "drift-issue": "Open, update or close the issue about drift.",
 }
 """Short helps by name."""

@@ -17,6 +17,7 @@ from reconciler.errors import ExitCode, SafetyError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from reconciler.cli.declaration_edits import FileEdit
     from reconciler.cli.session import Session
     from reconciler.core.model import DesiredKey, DesiredState
     from reconciler.manifest.settings import Manifest
@@ -45,17 +46,17 @@ def command(
     Nothing happens at a provider: the change is reviewed, and its apply mints the new key, delivers it,
     and retires the old one after `overlap`. With --now, which is for a leaked key, it is retired at once.
     """
-    from reconciler.cli.declaration_edits import edits_of, keys_named
+    from reconciler.cli.declaration_edits import keys_named
     from reconciler.cli.wiring import load
 
     if bool(names) == due or (within is not None and not due):
         msg = "name the keys to rotate, or say --due, which alone takes --within"
         raise UsageError(msg)
     manifest = load(session)
-    keys = _due(session, manifest, within or timedelta(0)) if due else keys_named(manifest.desired, names)
-    for key in keys:
-        _check(manifest.desired, key)
-    edits = edits_of([(key, _changes(key, now=now)) for key in keys])
+    if due:
+        edits = edits_of_due(session, manifest, within or timedelta(0))
+    else:
+        edits = _edits(manifest, keys_named(manifest.desired, names), now=now)
     write_result("".join(edit.patch for edit in edits))
     if not edits:
         explain("no key is due for rotation\n")
@@ -64,6 +65,19 @@ def command(
             edit.write()
         explain(f"changed {', '.join(edit.file for edit in edits)}; next: commit it and have it reviewed\n")
     return ExitCode.OK
+
+
+def edits_of_due(session: Session, manifest: Manifest, within: timedelta) -> list[FileEdit]:
+    """Return the edits that rotate the keys which are due, now or within some time."""
+    return _edits(manifest, _due(session, manifest, within), now=False)
+
+
+def _edits(manifest: Manifest, keys: list[DesiredKey], *, now: bool) -> list[FileEdit]:
+    from reconciler.cli.declaration_edits import edits_of
+
+    for key in keys:
+        _check(manifest.desired, key)
+    return edits_of([(key, _changes(key, now=now)) for key in keys])
 
 
 def _changes(key: DesiredKey, *, now: bool) -> Mapping[str, int | bool | str]:
@@ -81,6 +95,9 @@ def _check(desired: DesiredState, key: DesiredKey) -> None:
     if key.lifecycle.protected:
         msg = f"{key.address} is protected; remove `protected` at {key.mark.file}:{key.mark.line} first"
         raise SafetyError(msg)
+    if key.owner_left:
+        msg = f"{key.address} belongs to nobody in `policy.owners`; give it a listed owner first"
+        raise UsageError(msg)
     if key.lifecycle.absent or not key.deliver:
         why = "declared absent" if key.lifecycle.absent else "delivered to no sink"
         msg = f"{key.address} is {why}, so there is no secret to replace; change that first"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from reconciler.cli.github.options import Question
     from reconciler.cli.session import Session
 
-NAMES = ("validate", "plan", "apply", "drift", "status", "verify")
+NAMES = ("validate", "plan", "apply", "drift", "status", "verify", "rotation")
 
 
 @click.command("job", short_help="Run a command and show on GitHub what came of it.")
@@ -25,6 +25,7 @@ NAMES = ("validate", "plan", "apply", "drift", "status", "verify")
 @questioning
 @click.option("--plan", type=FILE, help="For apply: a saved plan, in place of one of this moment.")
 @click.option("--deadline", metavar="TIME", help="For apply: begin no further key after this long.")
+@click.option("--within", metavar="TIME", help="For rotation: look this far ahead, like 7d.")
 @click.option(
     "--comment",
     type=click.Choice(["always", "changes", "never"]),
@@ -42,22 +43,29 @@ def command(
     from_check: bool,
     plan: Path | None,
     deadline: str | None,
+    within: str | None,
     comment: str,
 ) -> int:
     """Run COMMAND with what belongs to it: annotations, step summary, outputs, check run, comment or issue.
 
-    COMMAND is validate, plan, apply, drift, status or verify. The exit code is that of the command; drift
-    that was found is no failure of the job, and stands in the outputs as exit-code 2. Apply asks for
+    COMMAND is validate, plan, apply, drift, status, verify or rotation. The exit code is that of the command;
+    drift that was found is no failure of the job, and stands in the outputs as exit-code 2. Apply asks for
     --expect-digest or --expect-from-check: a job applies nothing that was not reviewed.
     """
     from reconciler.cli.github.jobs import Job, run_job
+    from reconciler.github.check_record import check_name
 
+    # A bad name is refused before anything is done, not when the first comment is written.
+    check_name(question.stack)
     reviewed = expect is not None or from_check
     if reviewed != (name == "apply"):
         msg = "--expect-digest or --expect-from-check belongs to apply, and apply needs one of them"
         raise UsageError(msg)
     if name != "apply" and (plan is not None or deadline is not None):
         msg = "--plan and --deadline belong to apply; leave them out"
+        raise UsageError(msg)
+    if name != "rotation" and within is not None:
+        msg = "--within belongs to rotation; leave it out"
         raise UsageError(msg)
     job = Job(
         session=session,
@@ -66,6 +74,7 @@ def command(
         from_check=from_check,
         plan=plan,
         deadline=deadline,
+        within=within,
         comment=comment,
     )
     return run_job(job, name)

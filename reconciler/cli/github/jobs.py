@@ -1,4 +1,4 @@
-"""The jobs of a workflow: commands of this program one after the other, in one process that gets the signals."""
+"""The jobs of a workflow: one command after the other, in the one process that gets the signals."""
 
 from __future__ import annotations
 
@@ -41,6 +41,7 @@ class Job:
         from_check: whether the digest is taken from a check run.
         plan: a saved plan to apply.
         deadline: of an apply, as given.
+        within: of a rotation, as given.
         comment: `always`, `changes` or `never`.
         run: what the job is about.
         folder: where its files are.
@@ -53,6 +54,7 @@ class Job:
     from_check: bool
     plan: Path | None
     deadline: str | None
+    within: str | None
     comment: str
     run: Runner = field(default_factory=this_run)
     folder: Path = field(default_factory=_folder)
@@ -69,7 +71,7 @@ class Job:
         return (*self.stack, "--token-env", self.question.token_variable)
 
     def step(self, name: str, *arguments: str, to: Path | None = None) -> int:
-        """Run a command of this program, with its result in a file where one is named; return its exit code."""
+        """Run a command, with its result in a file where one is named; return its exit code."""
         if to is None:
             return exit_code_of(lambda: self._main(name, arguments))
         with to.open("w", encoding="utf-8", newline="\n") as file:
@@ -182,8 +184,13 @@ def _verify(job: Job) -> int:
     return _told_in_the_log(job, "verify")
 
 
-def _told_in_the_log(job: Job, name: str) -> int:
-    code = job.step(name)
+def _rotation(job: Job) -> int:
+    ahead = ("--within", job.within) if job.within else ()
+    return _told_in_the_log(job, "github", "rotation", *ahead, *job.sending)
+
+
+def _told_in_the_log(job: Job, name: str, *arguments: str) -> int:
+    code = job.step(name, *arguments)
     job.show("outputs", "--exit-code", str(code))
     return code
 
@@ -200,4 +207,5 @@ _JOBS: Final[Mapping[str, Callable[[Job], int]]] = {
     "drift": _drift,
     "status": _status,
     "verify": _verify,
+    "rotation": _rotation,
 }

@@ -99,7 +99,7 @@ def reviewed_by_check(command: Callable[..., R]) -> Callable[..., R]:
 
 
 def questioning(command: Callable[..., R]) -> Callable[..., R]:
-    """Add the same options; the command gets `question` in any case, and whether it is asked as `from_check`."""
+    """Add the same options; the command gets `question` in any case, and the flag as `from_check`."""
 
     @wraps(command)
     def asking(*args: Any, stack: str, token_variable: str, login: str, app_id: int, **others: Any) -> R:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from reconciler.app.status import read_status
+from reconciler.core.calendar import Kind
 from reconciler.core.fields import MICRO
+from reconciler.core.spending import Baseline
 from reconciler.core.status import Custody, Thresholds, Usage
 from reconciler.errors import CredentialsError, ExitCode, ProviderUnavailableError
 from reconciler.providers.memory import MemoryServer
@@ -138,3 +141,25 @@ def _refuse(call: object) -> None:
     del call
     msg = "the token is refused; set it again"
     raise CredentialsError(msg)
+
+
+def test_what_is_due_and_how_fast_a_key_spends_are_read_too() -> None:
+    """The rotation by its delivery, the pace since an earlier moment; nothing more is asked for it."""
+    stage = Stage()
+    stage.declare(key("a", rotate_every=timedelta(days=30)))
+    stage.apply()
+    start = stage.clock.now()
+    stage.clock.advance(10 * 86400)
+    stage.server.spend(stage.live()[0].id, 50 * MICRO)
+
+    found = read_status(
+        stage.world(),
+        [ACCOUNT],
+        thresholds=Thresholds(),
+        sources={},
+        baseline=Baseline(at=start, used={(ACCOUNT, stage.live()[0].id): 0}),
+    )
+
+    (row,) = found.rows
+    assert [(event.kind, event.at) for event in row.due] == [(Kind.ROTATION, start + timedelta(days=30))]
+    assert row.used_up == start + timedelta(days=20)

@@ -11,7 +11,7 @@ import pytest
 
 from reconciler.core.allowance import Allowance
 from reconciler.core.model import Delivery, SafetyLimits, SourceMark
-from reconciler.core.plan import Action, Operation, Plan, PlannedAccount, Reason, Scope, Undeclared
+from reconciler.core.plan import Action, Funds, Operation, Plan, PlannedAccount, Reason, Scope, Undeclared
 from reconciler.core.plan_document import (
     canonical,
     digest,
@@ -21,6 +21,7 @@ from reconciler.core.plan_document import (
     safety_document,
     sha256,
 )
+from reconciler.core.spending import Basis, Outlook, Pace
 from tests.unit.core.worlds import NOW, USD, action, plan_of, usd
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ OTHER_PLAN: dict[str, Any] = {
     "actions": (),
     "accounts": (),
 }
-BESIDE_THE_DIGEST = {"mark", "used_micro_usd", "requests"}
+BESIDE_THE_DIGEST = {"mark", "used_micro_usd", "requests", "outlook"}
 
 
 def _others() -> Iterator[tuple[str, Plan]]:
@@ -170,13 +171,17 @@ def test_canonical_json_is_sorted_ascii_without_spaces() -> None:
 def test_the_plan_file_holds_body_digest_and_what_stands_beside_it() -> None:
     """A reader finds the digest, the body it covers, and the reviewer's facts in the order of the actions."""
     waiting = action(Operation.BLOCKED, Reason.CUSTODY, name="b")
+    two = timedelta(days=2)
+    pace = Pace(micro_usd_per_day=USD // 2, basis=Basis.LIFETIME, start=NOW - two, span=two)
     plan = replace(
         PLAN,
-        actions=(ACTION, waiting),
+        actions=(replace(ACTION, outlook=Outlook(pace=pace, before=NOW, after=None)), waiting),
         meta=replace(
             PLAN.meta,
             eta=timedelta(seconds=90.7),
             reading=3,
+            refused=("keys.yaml:1:1: no",),
+            funds=(Funds(account="acc", balance_micro_usd=-USD, spendable_micro_usd=2 * USD, unbounded=3),),
             undeclared=(Undeclared(account="acc", incarnation="x", remote_id="7", enabled=True),),
         ),
     )
@@ -194,7 +199,10 @@ def test_the_plan_file_holds_body_digest_and_what_stands_beside_it() -> None:
         "reading_requests": 3,
         "exposure_usd": "1",
         "unbounded": 0,
+        "daily_exposure_usd": "0",
+        "funds": [{"account": "acc", "balance_usd": "-1", "spendable_usd": "2", "unbounded": 3}],
         "violations": [],
+        "policy": ["keys.yaml:1:1: no"],
         "facts": [
             {
                 "address": "acc/a",
@@ -203,6 +211,14 @@ def test_the_plan_file_holds_body_digest_and_what_stands_beside_it() -> None:
                 "new_cap_usd": "2",
                 "increase_usd": "1",
                 "cuts_off": False,
+                "outlook": {
+                    "usd_per_day": "0.5",
+                    "source": "lifetime",
+                    "start": "2026-02-27T12:00:00+00:00",
+                    "span_seconds": 172800,
+                    "used_up_before": "2026-03-01T12:00:00+00:00",
+                    "used_up_after": None,
+                },
                 "requests": 2,
                 "declared_at": {"file": "keys.yaml", "line": 1, "column": 1},
             },
@@ -213,6 +229,7 @@ def test_the_plan_file_holds_body_digest_and_what_stands_beside_it() -> None:
                 "new_cap_usd": None,
                 "increase_usd": "0",
                 "cuts_off": False,
+                "outlook": None,
                 "requests": 0,
                 "declared_at": None,
             },

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from reconciler.core.status import Custody, Share, Standing, StatusTable, Thresholds, Usage, status_rows
+from reconciler.core.calendar import Event, Kind
+from reconciler.core.spending import Baseline
+from reconciler.core.status import (
+    Custody,
+    Share,
+    Standing,
+    StatusTable,
+    Thresholds,
+    Usage,
+    status_rows,
+    with_due,
+)
 from tests.unit.core.worlds import NOW, SPEC, USD, account, held, key, observed, row, usd
 
 if TYPE_CHECKING:
@@ -24,6 +36,7 @@ def rows_of(
     receipts: Mapping[Delivery, Receipt] | None = None,
     usages: tuple[Usage, ...] = (),
     thresholds: Thresholds | None = None,
+    baseline: Baseline | None = None,
     **settings: Any,
 ) -> list[StatusRow]:
     """Return the rows of an account that holds some keys."""
@@ -34,6 +47,7 @@ def rows_of(
         usages=usages,
         now=NOW,
         thresholds=thresholds or Thresholds(),
+        baseline=baseline,
     )
 
 
@@ -234,3 +248,53 @@ def test_the_rows_with_warnings_are_told_apart() -> None:
     )
 
     assert [item.name for item in table.warned] == ["a"]
+
+
+def test_a_pace_is_told_with_the_day_on_which_the_cap_is_used_up() -> None:
+    """Within the days of the threshold it is a warning that names its source; later it is only shown."""
+    baseline = Baseline(at=NOW - timedelta(days=7), used={("acc", "1"): 20 * USD})
+    seen = row("1", used=90 * USD, age=timedelta(days=100))
+
+    (soon,) = rows_of([key()], [seen], receipts=held(seen), baseline=baseline)
+    (later,) = rows_of([key()], [replace(seen, used_micro_usd=30 * USD)], receipts=held(seen))
+    (off,) = rows_of([key()], [replace(seen, spec=seen.spec | {"enabled": False})], receipts=held(seen))
+
+    assert soon.pace is not None
+    assert (soon.pace.micro_usd_per_day, soon.used_up) == (10 * USD, NOW + timedelta(days=1))
+    assert soon.warnings == (
+        "90 % of total_usd is used",
+        "its lifetime cap is used up by 2026-03-02, at 10 USD a day since 2026-02-22",
+    )
+    assert later.used_up is not None
+    assert later.warnings == ()
+    assert (off.used_up, off.warnings) == (None, ())
+
+
+def test_a_key_of_somebody_who_left_says_what_happens_to_it() -> None:
+    """On it is a warning; off or gone there is nothing to do."""
+    mine = replace(key(), owner="ann", owner_left=True)
+    on, off = row("1"), row("1", enabled=False)
+
+    (live,) = rows_of([mine], [on], receipts=held(on))
+    (dead,) = rows_of([mine], [off], receipts=held(off))
+
+    assert (live.owner, live.warnings) == (
+        "ann",
+        ("its owner is none of `policy.owners`: the next apply switches it off",),
+    )
+    assert dead.warnings == ()
+    assert rows_of([mine], []) == []
+
+
+def test_what_is_due_stands_at_its_row() -> None:
+    """Found by account and id, so that a predecessor carries its own retirement."""
+    rows = rows_of([key()], [row("1"), row("2", "a~2")], receipts=held(row("1")))
+    events = [
+        Event(at=NOW, kind=Kind.ROTATION, subject="acc/a", remote_id="1", what="x"),
+        Event(at=NOW, kind=Kind.RETIREMENT, subject="acc/a", remote_id="2", what="x"),
+        Event(at=NOW, kind=Kind.ROTATION, subject="other/a", remote_id="1", what="x"),
+    ]
+    assert [(found.remote_id, found.due) for found in with_due(rows, events)] == [
+        ("1", (events[0],)),
+        ("2", (events[1],)),
+    ]

@@ -7,8 +7,19 @@ from typing import Final
 
 from reconciler.core.allowance import Allowance
 from reconciler.core.model import Delivery, Receipt, SafetyLimits, SourceMark
-from reconciler.core.plan import Action, Operation, Plan, PlanMeta, PlannedAccount, Reason, Scope, Undeclared
+from reconciler.core.plan import (
+    Action,
+    Funds,
+    Operation,
+    Plan,
+    PlanMeta,
+    PlannedAccount,
+    Reason,
+    Scope,
+    Undeclared,
+)
 from reconciler.core.report import Outcome, Report, Status
+from reconciler.core.spending import Basis, Outlook, Pace
 
 NOW: Final = datetime(2026, 3, 1, 12, 0, 5, 123456, tzinfo=UTC)
 USD: Final = 1_000_000
@@ -51,6 +62,16 @@ ACTIONS: Final = (
         protected=True,
         requests=2,
         used_micro_usd=7_250_000,
+        outlook=Outlook(
+            pace=Pace(
+                micro_usd_per_day=1_500_000,
+                basis=Basis.SINCE,
+                start=NOW - timedelta(days=7),
+                span=timedelta(days=7),
+            ),
+            before=NOW + timedelta(days=60),
+            after=None,
+        ),
     ),
 )
 PLAN: Final = Plan(
@@ -78,6 +99,11 @@ PLAN: Final = Plan(
         unchanged=3,
         undeclared=(Undeclared(account="main", incarnation="team/x", remote_id="9", enabled=True),),
         warnings=("slow",),
+        refused=("keys/a.yaml:3:5: main/a: no owner",),
+        funds=(
+            Funds(account="main", balance_micro_usd=-USD, spendable_micro_usd=2 * USD, unbounded=1),
+            Funds(account="other", balance_micro_usd=USD, spendable_micro_usd=0, unbounded=0),
+        ),
         eta=timedelta(minutes=5),
         reading=3,
     ),

@@ -48,6 +48,7 @@ def test_a_saved_plan_comes_back_as_it_was() -> None:
     assert plan.meta == PLAN.meta
     assert [action.mark for action in plan.actions] == [action.mark for action in PLAN.actions]
     assert [action.used_micro_usd for action in plan.actions] == [None, 7_250_000]
+    assert [action.outlook for action in plan.actions] == [None, PLAN.actions[1].outlook]
     assert plan_document(plan) == plan_document(PLAN)
 
 

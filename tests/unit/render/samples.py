@@ -10,6 +10,7 @@ from reconciler.core.allowance import Allowance
 from reconciler.core.model import Delivery, Receipt, SafetyLimits, SourceMark
 from reconciler.core.plan import (
     Action,
+    Funds,
     Operation,
     Plan,
     PlanMeta,
@@ -22,6 +23,7 @@ from reconciler.core.plan import (
 from reconciler.core.plan_document import digest
 from reconciler.core.report import Outcome, Report, Status
 from reconciler.core.sanitize import sanitize
+from reconciler.core.spending import Basis, Outlook, Pace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -96,6 +98,16 @@ NARROWED = action(
     before=limits(daily_usd=10, total_usd=100),
     after=limits(daily_usd=5, total_usd=80),
     used_micro_usd=12_500_000,
+    outlook=Outlook(
+        pace=Pace(
+            micro_usd_per_day=1_250_000,
+            basis=Basis.SINCE,
+            start=NOW - timedelta(days=7),
+            span=timedelta(days=7),
+        ),
+        before=NOW + timedelta(days=70),
+        after=NOW + timedelta(days=54),
+    ),
 )
 WIDENED = action(
     Operation.UPDATE,
@@ -226,6 +238,15 @@ def rich_plan() -> Plan:
             Undeclared(account="reseller", incarnation="team-a/old", remote_id="8", enabled=False),
         ),
         warnings=("reseller/free declares no limits.daily_usd: it stays at the floor of 1",),
+        funds=(
+            Funds(
+                account="reseller",
+                balance_micro_usd=120 * USD,
+                spendable_micro_usd=347_500_000,
+                unbounded=1,
+            ),
+        ),
+        refused=("keys/team.yaml:20:7: reseller/free: `owner` is missing, and `policy.require` asks for it",),
     )
 
 
@@ -264,6 +285,11 @@ def hostile_plan() -> Plan:
                 for text in HOSTILE
             ),
             warnings=HOSTILE,
+            refused=HOSTILE,
+            funds=tuple(
+                Funds(account=text, balance_micro_usd=0, spendable_micro_usd=0, unbounded=0)
+                for text in HOSTILE
+            ),
         ),
         accounts=tuple(
             PlannedAccount(label=text, provider=text, origin=text, namespace=text) for text in HOSTILE

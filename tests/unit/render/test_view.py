@@ -89,11 +89,11 @@ def test_exposure_counts_caps_up_and_down() -> None:
     ]
 
     assert exposures == [
-        "+80 USD in lifetime caps",
+        "+80 USD in lifetime caps, +10 USD a day in daily caps",
         "-20 USD in lifetime caps",
         "no change in lifetime caps",
         "unbounded: 1 key without a lifetime cap",
-        "unbounded: 1 key without a lifetime cap; the others change by +100 USD",
+        "unbounded: 1 key without a lifetime cap; the others change by +100 USD, +10 USD a day in daily caps",
     ]
 
 

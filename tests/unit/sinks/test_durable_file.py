@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import stat
-import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -303,13 +301,23 @@ def test_a_lock_that_cannot_be_taken_fails_the_probe(file: DurableFile, kind: st
         file.probe()
 
 
-class TestWindows:
-    """What is left where there are no locks, directory descriptors and user numbers."""
+def test_a_system_without_locks_takes_no_secret(file: DurableFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On Windows the preflight refuses, before anything is minted, and so does a delivery."""
+    monkeypatch.setattr(durable_file, "_fcntl", None)
+
+    with pytest.raises(SinkRefusedError, match="locks and permissions of Linux or macOS"):
+        file.probe()
+    with pytest.raises(SinkRefusedError, match="deliver to a store"), file.locked():
+        pass
+    assert not file.path.exists()
+
+
+class TestWithoutDirectoryDescriptors:
+    """What is left where a directory cannot be opened and users have no numbers."""
 
     @pytest.fixture(autouse=True)
-    def windows(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Take away what Windows lacks."""
-        monkeypatch.setattr(durable_file, "_fcntl", None)
+    def plain(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Take them away."""
         monkeypatch.setattr(open_directory, "_HAS_DIRECTORY_FD", False)
         monkeypatch.setattr(open_directory, "_EFFECTIVE_USER", None)
         monkeypatch.delattr(os, "fchmod")
@@ -322,26 +330,4 @@ class TestWindows:
                 file.replace(Secret(content))
 
         assert text(file) == "two"
-        assert [path.name for path in file.path.parent.iterdir()] == ["keys.env"]
-
-    def test_without_a_lock_nothing_is_swept(self, file: DurableFile) -> None:
-        """A temporary file may be that of a process that is still writing."""
-        leftover = file.leftover
-        leftover.touch()
-
-        file.replace(Secret("x"))
-
-        assert leftover.exists()
-
-    def test_the_module_can_be_imported(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A missing fcntl is no error."""
-        monkeypatch.setitem(sys.modules, "fcntl", None)
-        spec = importlib.util.spec_from_file_location("durable_file_of_windows", durable_file.__file__)
-        assert spec
-        assert spec.loader
-        module = importlib.util.module_from_spec(spec)
-        monkeypatch.setitem(sys.modules, spec.name, module)
-
-        spec.loader.exec_module(module)
-
-        assert module._fcntl is None
+        assert sorted(path.name for path in file.path.parent.iterdir()) == ["keys.env", "keys.env.lock"]

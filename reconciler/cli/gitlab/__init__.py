@@ -1,0 +1,1 @@
+"""The commands under `reconciler gitlab`, one module each."""
