@@ -114,7 +114,7 @@ def _keys(events: Iterator[Event], first: Event) -> Iterator[str]:
 
 def _skip(events: Iterator[Event]) -> None:
     """Pass over one value."""
-    depth = isinstance(next(events), _STARTS)
+    depth = int(isinstance(next(events), _STARTS))
     while depth:
         event = next(events)
         depth += isinstance(event, _STARTS) - isinstance(event, _ENDS)

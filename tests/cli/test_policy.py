@@ -1,4 +1,4 @@
-"""A policy in the settings: `validate`, `plan` and `apply` refuse with file, line and column, and exit with 5."""
+"""A policy in the settings: `validate`, `plan` and `apply` refuse with the place, and exit with 5."""
 
 from __future__ import annotations
 

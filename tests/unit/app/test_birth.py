@@ -552,13 +552,13 @@ def test_a_failed_delivery_that_cannot_be_rolled_back_says_so() -> None:
     assert_born(stage, "k1")
 
 
-def fan_out(behaviour: Behaviour = CLASS_A, **lifecycle: int) -> Stage:
+def fan_out(behaviour: Behaviour = CLASS_A, *, generation: int = 1) -> Stage:
     """Return a stage with a key that two sinks get, of which the second refuses once."""
     stage = Stage(behaviour=behaviour, sinks={"local": MemorySink(), "second": MemorySink()})
-    if lifecycle:
+    if generation > 1:
         stage.declare(key("client-a", deliver=("local", "second")))
         stage.apply()
-    stage.declare(key("client-a", deliver=("local", "second"), **lifecycle))
+    stage.declare(key("client-a", deliver=("local", "second"), generation=generation))
     stage.sinks["second"].before = failing(Step.PUT, SinkError("no answer; mend it"))
     return stage
 

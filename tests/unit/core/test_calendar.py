@@ -51,7 +51,7 @@ def lone(item: DesiredKey, seen: ObservedKey, **how: Any) -> list[tuple[Kind, st
 
 def ending(when: str) -> ObservedKey:
     """Return a row that ends at a moment."""
-    return row("1", spec=SPEC | {"expires": when})
+    return row("1", spec={**SPEC, "expires": when})
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_a_key_that_is_not_there_yet_has_no_events() -> None:
 
 def test_the_declared_end_counts_where_the_provider_shows_none() -> None:
     """The next apply sends it, or the provider keeps it to itself."""
-    declared = key(spec=SPEC | {"expires": "2026-03-10T12:00:00Z"})
+    declared = key(spec={**SPEC, "expires": "2026-03-10T12:00:00Z"})
     assert lone(declared, row("1")) == [(Kind.EXPIRY, "acc/a", 9 * DAY)]
 
 
@@ -149,9 +149,9 @@ def test_a_cap_is_used_up() -> None:
 def test_what_nobody_declares_has_ends_too() -> None:
     """Rows of the namespace by their remote names, and every key of an account that only shows them."""
     rows = (
-        row("7", "team/old", SPEC | {"expires": "2026-03-05T12:00:00Z"}),
-        row("8", "someone", SPEC | {"expires": "2026-03-05T12:00:00Z"}),
-        row("9", "else", SPEC | {"expires": "2026-03-05T12:00:00Z"}, foreign=True),
+        row("7", "team/old", {**SPEC, "expires": "2026-03-05T12:00:00Z"}),
+        row("8", "someone", {**SPEC, "expires": "2026-03-05T12:00:00Z"}),
+        row("9", "else", {**SPEC, "expires": "2026-03-05T12:00:00Z"}, foreign=True),
     )
     governed = desired(accounts=[account(namespace="team")])
     shown = desired(accounts=[account(mintable=False)])

@@ -52,7 +52,7 @@ def planned(
 def test_a_change_of_a_cap_tells_how_long_both_last() -> None:
     """At the pace since the baseline; the digest is that of a plan that knows nothing of it."""
     rows = [row("1", used=10 * USD)]
-    keys = [key(spec=SPEC | usd(total=20))]
+    keys = [key(spec={**SPEC, **usd(total=20)})]
     week = Baseline(at=NOW - 5 * DAY, used={("acc", "1"): 5 * USD})
 
     told = planned(keys, rows, baseline=week)
@@ -84,8 +84,8 @@ def test_what_runs_out_soon_and_is_not_changed_is_a_warning() -> None:
     spent = {"used": 90 * USD, "age": 90 * DAY}
     keys = [
         key("a"),
-        key("b", spec=SPEC | usd(total=200)),
-        key("c", spec=SPEC | {"enabled": False}),
+        key("b", spec={**SPEC, **usd(total=200)}),
+        key("c", spec={**SPEC, "enabled": False}),
         key("d"),
     ]
     rows = [
@@ -116,10 +116,10 @@ def test_a_scope_keeps_other_keys_out_of_the_warnings() -> None:
     ("keys", "rows", "spendable", "unbounded"),
     [
         ([key()], [row("1", used=30 * USD)], 70, 0),
-        ([key(spec=SPEC | usd(total=50))], [row("1", used=30 * USD)], 20, 0),
-        ([key(spec=SPEC | usd(total=20))], [row("1", used=30 * USD)], 0, 0),
+        ([key(spec={**SPEC, **usd(total=50)})], [row("1", used=30 * USD)], 20, 0),
+        ([key(spec={**SPEC, **usd(total=20)})], [row("1", used=30 * USD)], 0, 0),
         ([key()], [], 100, 0),
-        ([key(spec=SPEC | {"enabled": False})], [row("1")], 0, 0),
+        ([key(spec={**SPEC, "enabled": False})], [row("1")], 0, 0),
         ([key()], [row("1", enabled=False, used=0)], 100, 0),
         ([key(spec={"limits.total_usd": UNLIMITED})], [row("1", used=30 * USD)], 0, 1),
         ([key(spec={})], [row("1", spec={})], 0, 1),

@@ -88,7 +88,7 @@ def test_no_limit_is_above_that_of_the_policy() -> None:
     """Money is told in USD; equal is allowed, unlimited is not, and what is not declared is not managed."""
     policy = Policy(most={"daily_usd": 50 * USD, "concurrency": 5})
 
-    assert refused(policy, key(spec=usd(daily=50) | {"limits.concurrency": 6})) == [
+    assert refused(policy, key(spec={**usd(daily=50), "limits.concurrency": 6})) == [
         "acc/a: `concurrency` is 6, and `policy.max_concurrency` is 5; lower it"
     ]
     assert refused(policy, key(spec=usd(daily=51))) == [
@@ -202,7 +202,7 @@ def test_a_key_whose_owner_left_is_switched_off_whatever_it_declares() -> None:
 
 def test_it_stays_off_and_nothing_else_happens_to_it() -> None:
     """Neither a drifted limit nor a raised generation, a missing receipt or no row at all is mended."""
-    off = row("1", spec=SPEC | usd(total=1), enabled=False)
+    off = row("1", spec={**SPEC, **usd(total=1)}, enabled=False)
     for rows, life in (((off,), {}), ((off,), {"generation": 2}), ((), {})):
         assert plan_for(under(OWNERS, owned("ann", **life)), observed(*rows)).actions == ()
 

@@ -64,7 +64,7 @@ def test_a_cap_that_is_not_reached_has_no_day(cap: int | str | None) -> None:
 
 def test_both_caps_of_a_change_are_looked_at() -> None:
     """The cap of now and the one that an action sets, at one pace."""
-    key = row("1", spec=SPEC | usd(total=20), used=10 * USD, age=10 * DAY)
+    key = row("1", spec={**SPEC, **usd(total=20)}, used=10 * USD, age=10 * DAY)
 
     found = outlook("acc", key, cap_after=15 * USD, baseline=None, now=NOW)
     same = outlook("acc", key, cap_after=None, baseline=None, now=NOW)

@@ -257,7 +257,7 @@ def test_a_pace_is_told_with_the_day_on_which_the_cap_is_used_up() -> None:
 
     (soon,) = rows_of([key()], [seen], receipts=held(seen), baseline=baseline)
     (later,) = rows_of([key()], [replace(seen, used_micro_usd=30 * USD)], receipts=held(seen))
-    (off,) = rows_of([key()], [replace(seen, spec=seen.spec | {"enabled": False})], receipts=held(seen))
+    (off,) = rows_of([key()], [replace(seen, spec={**seen.spec, "enabled": False})], receipts=held(seen))
 
     assert soon.pace is not None
     assert (soon.pace.micro_usd_per_day, soon.used_up) == (10 * USD, NOW + timedelta(days=1))
