@@ -18,7 +18,7 @@ space := $(empty) $(empty)
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .venv/.stamp-demo: requirements/demo.txt pyproject.toml .ci/install
 	@.ci/install demo
@@ -37,7 +37,7 @@ test: .venv/.stamp-dev ## run the tests; ARGS="-k name" narrows them
 	@$(PY) -m pytest $(ARGS)
 
 .PHONY: check
-check: lint types imports cover workflows ## everything that CI runs
+check: lint types imports cover simulate workflows ## everything that CI runs
 
 .PHONY: lint
 lint: .venv/.stamp-dev ## ruff: rules and format
@@ -70,6 +70,22 @@ cover: .venv/.stamp-dev ## the tests with the coverage gates
 interop: .venv/.stamp-dev ## open age and sops files with npm's readers (needs node and npm)
 	@cd tests/interop && npm ci --ignore-scripts --no-audit --no-fund
 	@RECONCILER_TEST_NPM_READERS=required $(PY) -m pytest tests/unit/sinks/test_age_file.py tests/unit/sinks/test_sops_file.py
+
+.PHONY: simulate
+simulate: .venv/.stamp-dev ## every single fault, pairs of them, and 100,000 random histories; ARGS="--seed 7"
+	@$(PY) -m tests.simulation check $(ARGS)
+
+.PHONY: simulate-long
+simulate-long: .venv/.stamp-dev ## the same with larger plans and 10 million random histories
+	@$(PY) -m tests.simulation long $(ARGS)
+
+.PHONY: simulate-mutants
+simulate-mutants: .venv/.stamp-dev ## switch every safeguard off in turn, and see that it is missed
+	@$(PY) -m tests.simulation mutants
+
+.PHONY: kills
+kills: .venv/.stamp-dev ## SIGKILL of the real program at random requests; ARGS="--count 1000 --seed 7"
+	@$(PY) -m tests.e2e.kills $(ARGS)
 
 WORKFLOWS = $(wildcard .github/workflows/*.yml)
 # A component has two documents, of which the checker takes one at a time.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from reconciler.app.observe import observe
 from reconciler.app.usecases import apply_plan, make_plan
 from reconciler.core.diff import guarded
 from reconciler.core.key_actions import disable
@@ -35,7 +36,8 @@ def disable_now(
         control: asked before each key whether to go on.
         progress: told what happens.
     """
-    live = world.observe()
+    # A sink that is down must not keep a key on, and what it holds does not matter here.
+    live = observe(world.providers, {}, ())
     view = View.of(world.desired, live, now=world.clock.now())
     plan = make_plan(world, live)
     limits = replace(plan.limits, max_disables=None)
@@ -48,10 +50,12 @@ def disable_now(
 
 def _actions(view: View, addresses: Collection[str]) -> Iterator[Action]:
     for label, keys in view.keys.items():
-        for key in keys:
+        # What an account has left of a key that moved away works as well.
+        named = [*((key.name, key) for key in keys), *view.left(label).items()]
+        for name, key in named:
             if key.address not in addresses:
                 continue
-            for row in view.rows[label].get(key.name, ()):
+            for row in view.rows[label].get(name, ()):
                 if row.key.live:
                     action = disable(label, row, Reason.EMERGENCY)
                     yield replace(action, protected=key.lifecycle.protected, mark=key.mark)

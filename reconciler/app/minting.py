@@ -10,7 +10,7 @@ from reconciler.app.row_writes import look, settle
 from reconciler.core.fields import ENABLED
 from reconciler.core.identity import idempotency_key, remote_name
 from reconciler.core.model import Minted, MintRequest, ObservedKey
-from reconciler.core.resolution import elect, is_unborn, is_unusable
+from reconciler.core.resolution import elect, is_unborn, is_unusable, is_used
 from reconciler.errors import (
     HostileAnswerError,
     KeyNotFoundError,
@@ -129,14 +129,17 @@ class Mint:
         Raises:
             StalePlanError: when another run had its secret after all and has activated it; it lives on.
         """
-        self._condemned.add(row.id)
-        current = settle(self.provider, self.clock, row, {ENABLED: False}).key
         floor = self.account.capabilities.floor
+        with suppress(ReconcilerError):
+            row = self.provider.get_key(row.id)
+        if is_used(row, floor):
+            raise _activated(row)
+        self._condemned.add(row.id)
+        row = settle(self.provider, self.clock, row, {ENABLED: False}).key
         # Either this read sees the other run's caps, or that run's read back sees the key off and mends it.
-        if floor and is_unborn(row, floor) and not is_unborn(current, floor):
-            settle(self.provider, self.clock, current, {ENABLED: True})
-            msg = f"another run delivered {row.id} meanwhile and uses it; plan again"
-            raise StalePlanError(msg)
+        if is_used(row, floor):
+            settle(self.provider, self.clock, row, {ENABLED: True})
+            raise _activated(row)
 
     def pardon(self, key_id: str) -> None:
         """Enable a row again that was condemned here, and whose secret another run had after all."""
@@ -161,7 +164,7 @@ class Mint:
                 rows[error.key_id] = look(self.provider, self.clock, error.key_id)
         live = [row for row in rows.values() if row.live]
         floor = self.account.capabilities.floor
-        if used := [row.id for row in live if floor and not is_unborn(row, floor)]:
+        if used := [row.id for row in live if is_used(row, floor)]:
             msg = f"{used[0]} was minted by another run and is in use; plan again"
             raise StalePlanError(msg)
         for row in live:
@@ -195,6 +198,9 @@ class Mint:
         """Pair a minted key with its row, and make sure that the row will be found again by its name."""
         row, others = self._elect(request, minted, again=again)
         if row.name != request.name:
+            if is_used(row, self.account.capabilities.floor):
+                msg = f"{row.id} is this key, in use under another name; rename it back, or raise `generation`"
+                raise StalePlanError(msg)
             self.condemn(row)
             msg = f"the provider does not show {request.name} as the name of {row.id}, which is now disabled"
             raise HostileAnswerError(msg)
@@ -244,3 +250,7 @@ class Mint:
         except ReconcilerError:
             # A secret in hand is delivered before anything else; the read back after it tells the rest.
             return ObservedKey(id=key_id, name=request.name, spec={})
+
+
+def _activated(row: ObservedKey) -> StalePlanError:
+    return StalePlanError(f"another run delivered {row.id} meanwhile and activated it; plan again")

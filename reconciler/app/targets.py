@@ -11,7 +11,7 @@ from reconciler.core.fields import ENABLED
 from reconciler.core.identity import Incarnation, remote_name
 from reconciler.core.plan import MINTING, Operation, Reason
 from reconciler.core.report import Outcome, Status
-from reconciler.core.resolution import governed_rows, moved_keys, resolve, sealed_row, vanished
+from reconciler.core.resolution import governed_rows, is_unborn, moved_keys, resolve, sealed_row, vanished
 
 if TYPE_CHECKING:
     from reconciler.core.decision import Decision
@@ -68,9 +68,18 @@ class Targets:
         decision = decide(action, row, name=self.name_of(action))
         if action.op is Operation.RETIRE and decision is DO and not self._has_successor(action, rows):
             decision = stale("no live successor is there any more")
+        elif row is not None and decision is DO and self._cut_short(action, row):
+            decision = stale("it was switched off before it was ever used")
         if row is None or decision is not DO:
             return _passed_over(action, decision, action.remote_id)
         return row
+
+    def _cut_short(self, action: Action, row: ObservedKey) -> bool:
+        """Tell whether an update would hide that another run condemned the row, which would then stay off."""
+        key = self.keys.get(action.address)
+        managed = key is None or ENABLED in key.spec
+        floor = self.desired.accounts[action.account].capabilities.floor
+        return action.op is Operation.UPDATE and not managed and not row.live and is_unborn(row, floor)
 
     def rows_of(self, action: Action) -> frozenset[tuple[str, str]]:
         """Return origin and id of every row of an action's key, those that it moved away from included."""

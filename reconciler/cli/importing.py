@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 _REVEALED: Final = (
     "next: reconciler plan; to have a secret delivered too, add `deliver` to its key: "
-    "this provider shows secrets again"
+    "this provider shows secrets again, and only a key with `adopt` has to be rotated for it"
 )
 _HIDDEN: Final = (
     "next: reconciler plan; to have a secret delivered too, add `deliver` to its key and raise its "

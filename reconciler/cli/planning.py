@@ -73,9 +73,7 @@ def planned(
             observed = world.observe()
             for label, listing in observed.listings.items():
                 _LOG.info("%s: %d keys at the provider", label, len(listing.keys))
-            plan = make_plan(
-                world, observed, scope=scope, baseline=baseline, balances=read_balances(world)
-            )
+            plan = make_plan(world, observed, scope=scope, baseline=baseline, balances=read_balances(world))
             return Planned(plan=plan, desired=world.desired, observed=observed)
 
 

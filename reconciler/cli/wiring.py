@@ -98,6 +98,7 @@ def opened(
     progress: Progress,
     writable: bool,
     deadline: float | None = None,
+    delivers: bool = True,
 ) -> Iterator[World]:
     """Build the adapters of some accounts and of every sink that their keys go to.
 
@@ -108,6 +109,7 @@ def opened(
         progress: told about waits.
         writable: without it, the HTTP transport refuses anything but GET.
         deadline: the run's end on the monotonic clock.
+        delivers: without it, no sink is built.
 
     Raises:
         ManifestError: when tokens are missing or cannot be ones.
@@ -118,7 +120,7 @@ def opened(
     without_the_command_line_of_httpx()
     settings, desired = manifest.settings, manifest.desired
     chosen = sorted(set(labels))
-    used = {item.sink for key in desired.keys if key.account in chosen for item in key.deliver}
+    used = {item.sink for key in desired.keys if delivers and key.account in chosen for item in key.deliver}
     tokens = _tokens([settings.accounts[label] for label in chosen])
     declared = _with_secrets([settings.sinks[name] for name in sorted(used)])
     with ExitStack() as stack:

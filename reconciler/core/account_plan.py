@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from reconciler.core.evidence import may_hide_ours
+from reconciler.core.fields import ENABLED
 from reconciler.core.key_actions import actions_for_key, disable, in_sync, owner_left
 from reconciler.core.model import Undeclared as Policy
 from reconciler.core.plan import Operation, Reason, Undeclared
@@ -85,20 +86,23 @@ def plan_account(view: View, label: str) -> AccountPlan:
 
 
 def _left_behind(view: View, label: str, key: DesiredKey, rows: Iterable[Row]) -> list[Action]:
-    """Return the retirement of the rows of a key that another account has taken over."""
+    """Return what takes the rows of a key away that another account has taken over."""
     if key.account not in view.rows:
         return []
     if key.owner_left:
         return owner_left(key, rows, view.desired.accounts[label])
-    return [
-        replace(
-            disable(label, end.row, Reason.MOVED, op=Operation.RETIRE),
-            protected=key.lifecycle.protected,
-            mark=key.mark,
-        )
-        for end in retirements(key, view.succeeded(key, rows), view.observed.receipts, view.now)
-        if end.due(view.now)
-    ]
+    found = view.succeeded(key, rows)
+    if key.lifecycle.absent or key.spec.get(ENABLED) is False:
+        # There is no successor to wait for.
+        reason = Reason.ABSENT if key.lifecycle.absent else Reason.TURNED_OFF
+        gone = [disable(label, row, reason) for row in found.predecessors]
+    else:
+        gone = [
+            disable(label, end.row, Reason.MOVED, op=Operation.RETIRE)
+            for end in retirements(key, found, view.observed.receipts, view.now)
+            if end.due(view.now)
+        ]
+    return [replace(action, protected=key.lifecycle.protected, mark=key.mark) for action in gone]
 
 
 def _undeclared_rows(

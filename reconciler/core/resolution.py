@@ -202,6 +202,12 @@ def is_unborn(row: ObservedKey, floor: Spec) -> bool:
     return at_floor and row.unused is not False and not row.used_micro_usd
 
 
+def is_used(row: ObservedKey, floor: Spec) -> bool:
+    """Tell whether a row shows more than our create left: another limit than the floor's, or a spend."""
+    raised = any(row.spec.get(name, value) != value for name, value in floor.items())
+    return raised or row.unused is False or bool(row.used_micro_usd)
+
+
 def is_unusable(row: ObservedKey) -> bool:
     """Tell whether nobody can be using an unborn row: it is off, or its spend is shown and is nothing."""
     return not row.live or row.unused is True or row.used_micro_usd == 0

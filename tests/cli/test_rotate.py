@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import re
 import subprocess
 import sys
 from typing import TYPE_CHECKING
+
+import pytest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -108,6 +112,154 @@ def test_nobody_switches_a_key_off_by_accident(project: Project) -> None:
     assert (code, "Switch reseller/client-a off now?" in screen) == (4, True)
     assert enabled(project) == [True]
     assert project.on_terminal("disable", "client-a", answer="y\n")[0] == 0
+    assert enabled(project) == [False]
+
+
+LIMITS = "{daily_usd: 10, total_usd: 100, concurrency: 5}"
+HEAD = "version: 1\ndefaults: {account: reseller, generation: 3, overlap: 2h, deliver: {sink: local}}\n"
+
+
+def write(project: Project, text: str, name: str = "team") -> Path:
+    """Write a key file, its line ends as they are."""
+    path = project.root / "keys" / f"{name}.yaml"
+    path.write_bytes(text.encode())
+    return path
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"], ids=["lf", "crlf"])
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (f"  a: {{limits: {LIMITS}}}  # x", f"  a: {{generation: 4, limits: {LIMITS}}}  # x"),
+        (f"  a: {{limits: {LIMITS},}}", f"  a: {{generation: 4, limits: {LIMITS},}}"),
+        (f"  'a': {{generation: 0x7, limits: {LIMITS}}}", f"  'a': {{generation: 8, limits: {LIMITS}}}"),
+        ("  a:\n    profile: p\n    overlap: 1h", "  a:\n    generation: 4\n    profile: p\n    overlap: 1h"),
+        ("  a:\n    # see\n\n    profile: p", "  a:\n    # see\n\n    generation: 4\n    profile: p"),
+        ("  a: { }", "  a: { generation: 4}"),
+    ],
+    ids=["flow", "comma", "hexadecimal", "block", "comment", "empty"],
+)
+def test_every_way_to_write_a_key_keeps_its_other_bytes(
+    project: Project, before: str, after: str, line_end: str
+) -> None:
+    """A generation that `defaults` gives is raised for the one key; the patch applies as printed."""
+    head = f"{HEAD}profiles: {{p: {{limits: {LIMITS}}}}}\nkeys:\n"
+    old, new = (f"{head}{key}".replace("\n", line_end) for key in (before, after))
+    path = write(project, old)
+    python = f"{sys.executable} -m reconciler"
+    done = project.shell(f"{python} rotate a --print > x.patch && git apply x.patch")
+    assert (done.code, done.stderr) == (0, "")
+    assert path.read_bytes() == new.encode()
+    path.write_bytes(old.encode())
+    assert project.run("rotate", "a").code == 0
+    assert path.read_bytes() == new.encode()
+
+
+@pytest.mark.parametrize("field", ["generation: 2", "overlap: 1h"])
+def test_a_profile_has_no_generation_of_its_own(project: Project, field: str) -> None:
+    """What one key is at is no matter of a profile, so `rotate` never has to guess where to raise it."""
+    path = write(project, f"{HEAD}profiles: {{p: {{{field}}}}}\nkeys:\n  a: {{profile: p}}\n")
+    before = path.read_text()
+    refused = project.run("rotate", "a")
+    assert (refused.code, path.read_text()) == (3, before)
+    assert "does not belong here" in refused.stderr
+
+
+def test_keys_of_two_files_are_one_patch(project: Project) -> None:
+    """Each file is changed once, and a name that is given twice is raised once."""
+    first = write(project, f"{HEAD}keys:\n  a: {{limits: {LIMITS}}}\n  b: {{limits: {LIMITS}}}\n")
+    second = write(project, f"{HEAD}keys:\n  z: {{limits: {LIMITS}}}\n", "other")
+    done = project.run("rotate", "a", "z", "b", "reseller/a")
+    assert (done.code, done.stdout.count("--- a/keys/")) == (0, 2)
+    assert (first.read_text().count("generation: 4"), second.read_text().count("generation: 4")) == (2, 1)
+
+
+@pytest.mark.parametrize("where", [".", "sub", "deep"])
+def test_the_patch_applies_wherever_the_settings_are(project: Project, where: str) -> None:
+    """From the directory that the command ran in, or from the one above that holds both."""
+    sub = project.root / "sub"
+    sub.mkdir()
+    (project.root / "deep").mkdir()
+    for name in ("reconciler.yaml", "keys"):
+        (project.root / name).rename(sub / name)
+    before = (sub / "keys" / "team.yaml").read_text()
+    config = {
+        ".": "sub/reconciler.yaml",
+        "sub": str(sub / "reconciler.yaml"),
+        "deep": "../sub/reconciler.yaml",
+    }
+    rotate = f"{sys.executable} -m reconciler --config {config[where]} rotate client-a --print"
+    at = "." if where == "deep" else where
+    patch = project.root / "x.patch"
+    done = project.shell(f"(cd {where} && {rotate} > {patch}) && cd {at} && git apply {patch}")
+    assert done.code == 0, done.stderr
+    assert "generation: 2" in (sub / "keys" / "team.yaml").read_text()
+    assert before != (sub / "keys" / "team.yaml").read_text()
+
+
+def test_a_linked_key_file_stays_a_link(project: Project) -> None:
+    """The file that it leads to is what changes, with its mode kept, and what the patch names."""
+    link = project.root / "keys" / "team.yaml"
+    real = link.rename(project.root / "real.yaml")
+    real.chmod(0o640)
+    link.symlink_to("../real.yaml")
+    done = project.run("rotate", "client-a")
+    assert "+++ b/real.yaml" in done.stdout
+    assert link.is_symlink()
+    assert "generation: 2" in real.read_text()
+    assert real.stat().st_mode & 0o777 == 0o640
+
+
+HOSTILE = (
+    "--yes",
+    "-x",
+    "- x",
+    "a: b",
+    "x;rm",
+    "a'b",
+    "$(id)",
+    "é",
+    "::warning::x",
+    "null",
+    "1e3",
+    "#c",
+    "=cmd",
+)
+
+
+def test_hostile_names_are_rotated_and_switched_off_like_others(project: Project) -> None:
+    """Names are data in every place: arguments, YAML, the patch and the screen."""
+    lines = [
+        f"  {json.dumps(name)}: {{limits: {LIMITS}, deliver: {{sink: local, name: K{number}}}}}\n"
+        for number, name in enumerate(HOSTILE)
+    ]
+    path = write(project, f"{HEAD}keys:\n{''.join(lines)}")
+    limits = {"daily_usd": 10, "total_usd": 100, "concurrency": 5}
+    made = [{"account": "one", "description": f"{name}~3", **limits} for name in HOSTILE]
+    project.sandbox.operator.create_keys(made)
+    assert project.run("rotate", "--", *HOSTILE).code == 0
+    assert path.read_text().count("generation: 4") == len(HOSTILE)
+    off = project.run("disable", "--yes", "--", *HOSTILE)
+    assert off.code == 0, off.stderr
+    assert not any(enabled(project))
+    assert not re.search(r"^::", off.stdout + off.stderr, re.MULTILINE)
+    assert path.read_text().count("enabled: false") == len(HOSTILE)
+
+
+def test_a_typo_among_names_changes_nothing(project: Project) -> None:
+    """Neither at the provider nor in a file."""
+    path = declared(project)
+    refused = project.run("disable", "client-a", "client-aa", "--yes")
+    assert (refused.code, "'client-aa' is not declared" in refused.stderr) == (1, True)
+    assert (enabled(project), path.read_text()) == ([True], KEYS)
+
+
+def test_a_sink_that_cannot_be_read_keeps_no_key_on(project: Project) -> None:
+    """Damaged receipts, and a sink whose credentials are not here, are no matter of a disable."""
+    declared(project)
+    (project.root / ".secrets" / "keys.env.receipts.json").write_text("{")
+    assert project.run("plan").code == 1
+    assert project.run("disable", "client-a", "--yes").code == 0
     assert enabled(project) == [False]
 
 

@@ -19,6 +19,7 @@ from tests.e2e.command import TOKEN_VARIABLE, Project
 from tests.e2e.workflow_files import (
     ACTION,
     ROOT,
+    bash,
     defaults,
     read,
     run_action,
@@ -380,6 +381,28 @@ class TestSchedule:
         assert (step.done.code, step.outputs["exit-code"]) == (0, "0"), step.done.stderr
         assert ("client-a" in step.done.stdout) is (command != "validate")
         assert github.requests == []
+
+
+def test_the_workflows_of_init(project: Project, sandbox: SandboxServer, github: PullsFake) -> None:
+    """What `init` writes plans on the pull request, and applies after the merge what its plan job found."""
+    starter = ROOT / "reconciler" / "cli" / "starter"
+    token = {"QCODE_TOKEN": sandbox.tokens["one"]}
+
+    def step(run: Run, name: str, job: str, **variables: str) -> None:
+        [found] = [item for item in read(starter / name)["jobs"][job]["steps"] if "run" in item]
+        assert found["env"].keys() <= {"GITHUB_TOKEN", "QCODE_TOKEN", "DIGEST"}
+        done = bash(run, found["run"], {**token, **variables})
+        assert done.code == 0, done.stderr
+
+    step(recorded(project, github, "pull_request", sha="f" * 40), "keys-plan.yml", "plan")
+    assert (len(github.comments[7]), len(github.check_runs)) == (1, 1)
+    run = recorded(project, github, "push", sha=MERGE)
+    (run.files / "outputs").unlink()
+    step(run, "keys-apply.yml", "plan")
+    [digest] = re.findall(r"sha256:[0-9a-f]{64}", run.outputs)
+    step(run, "keys-apply.yml", "apply", DIGEST=digest)
+
+    assert list(project.secrets().values()) == sandbox.operator.secrets()
 
 
 class TestScript:

@@ -107,9 +107,9 @@ def test_a_killed_rotation_keeps_the_old_key_and_finishes_the_new_one(
         assert project.secrets() == {"CLIENT_A": secret_of(sandbox, live["client-a~2"])}
 
 
-def kill(killer: Killer, project: Project) -> None:
+def kill(killer: Killer, project: Project, *arguments: str) -> None:
     """Apply, and let the killer end the process."""
-    killer.process = project.start("apply", "--yes")
+    killer.process = project.start(*(arguments or ("apply", "--yes")))
     killer.started.set()
     killer.process.communicate(timeout=60)
     assert killer.fired

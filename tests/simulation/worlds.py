@@ -108,8 +108,8 @@ class World:
 
     @property
     def safe_without_lease(self) -> bool:
-        """Whether two runs at once need no lease: the sink is locked, or the secret can be had again."""
-        return self.sink is SinkKind.READABLE or self.replays or self.of.behaviour.reveals
+        """Whether runs at once need no lease: the sink is locked, or every create gives the same key."""
+        return self.sink is SinkKind.READABLE or self.replays
 
     @property
     def minted_once(self) -> bool:

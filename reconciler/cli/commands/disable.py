@@ -85,12 +85,11 @@ def _run(session: Session, keys: Sequence[DesiredKey]) -> Report:
     drain(control, clock)
     progress = StderrProgress(stream=sys.stderr, look=session.stderr, clock=clock)
     manifest = load(session)
+    labels = {key.account for key in keys} | {key.moved_from[0] for key in keys if key.moved_from}
     with (
         collection_paused(),
         closing(progress),
-        opened(
-            manifest, {key.account for key in keys}, clock=clock, progress=progress, writable=True
-        ) as world,
+        opened(manifest, labels, clock=clock, progress=progress, writable=True, delivers=False) as world,
     ):
         return disable_now(
             world,

@@ -97,9 +97,7 @@ def read(
         needed = {*labels, *joined}
         with opened(manifest, needed, clock=clock, progress=progress, writable=False) as world:
             sources = sources_of(manifest.settings, world.providers)
-            return read_status(
-                world, set(labels), thresholds=thresholds, sources=sources, baseline=baseline
-            )
+            return read_status(world, set(labels), thresholds=thresholds, sources=sources, baseline=baseline)
 
 
 def _shown(table: StatusTable, form: str, look: Look) -> str:

@@ -7,13 +7,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from reconciler.app.control import RunControl
 from reconciler.app.emergency import disable_now
 from reconciler.app.rotation import due_rotations
 from reconciler.core.model import SafetyLimits
 from reconciler.core.plan import Reason
 from reconciler.core.report import Status
+from reconciler.errors import SinkError
 from reconciler.providers.memory import MemoryProvider
-from tests.unit.app.stage import SALT, Stage, key
+from reconciler.sinks.memory import Step
+from tests.unit.app.stage import SALT, Stage, Watcher, key
+from tests.unit.app.test_birth import failing
+from tests.unit.app.test_lifecycle import moved
 
 if TYPE_CHECKING:
     from reconciler.core.report import Report
@@ -69,6 +74,26 @@ def test_every_live_row_of_a_named_key_goes_off() -> None:
     assert {outcome.action.reason for outcome in report.outcomes} == {Reason.EMERGENCY}
     assert [row.name for row in stage.live()] == ["b"]
     assert disable(stage, "main/a").outcomes == ()
+
+
+def test_a_sink_that_is_down_keeps_no_key_on() -> None:
+    """What the sinks hold does not matter to a disable, so none is asked."""
+    stage = Stage()
+    stage.declare(key("a"))
+    stage.apply()
+    stage.sinks["local"].before = failing(Step.STAT, SinkError("it is down; wait"))
+    assert [outcome.status for outcome in disable(stage, "main/a").outcomes] == [Status.DONE]
+
+
+def test_what_is_left_of_a_moved_key_goes_off_with_it() -> None:
+    """Both rows work during the overlap, at two accounts."""
+    move = moved()
+    move.apply()
+    assert move.live() == ["old", "new"]
+    control = RunControl(clock=move.clock)
+    report = disable_now(move.world(), {"new/a"}, salt=SALT, control=control, progress=Watcher())
+    assert [outcome.action.address for outcome in report.outcomes] == ["new/a", "old/a"]
+    assert move.live() == []
 
 
 @pytest.mark.parametrize("protects", ["the declaration", "the settings"])

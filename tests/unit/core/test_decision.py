@@ -108,5 +108,6 @@ def test_a_row_under_another_name_or_owner_is_left_alone(op: Operation) -> None:
 
 
 def test_an_adopted_row_needs_no_name() -> None:
-    """A key adopted by its id is managed although the provider shows no name for it."""
+    """A key adopted by its id is managed although the provider shows no name for it, or an empty one."""
     assert decide(action(**OFF), row("1", None, enabled=True)) == DO
+    assert decide(action(**OFF), row("1", "", enabled=True)) == DO

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 OP, WHY = Operation, Reason
 OFF = {**SPEC, "enabled": False}
+UNSWITCHED = {name: value for name, value in SPEC.items() if name != "enabled"}
 REVEALS: dict[str, Any] = {"reveals": True}
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
@@ -91,6 +92,19 @@ CASES = [
         (row("1"),),
         ((OP.DISABLE, "1", WHY.TURNED_OFF),),
         declared=key(spec=OFF),
+        receipts=held(row("1")),
+    ),
+    Case(
+        "delivered by one run and condemned by another",
+        (unborn("1", enabled=False),),
+        ((OP.ENABLE, "1", WHY.CUT_SHORT),),
+        declared=key(spec=UNSWITCHED),
+        receipts=held(row("1")),
+    ),
+    Case(
+        "in use, and switched off by a person",
+        (row("1", enabled=False),),
+        declared=key(spec=UNSWITCHED),
         receipts=held(row("1")),
     ),
     Case("unborn and live", (unborn("1"),), ((OP.DELIVER, "1", WHY.UNBORN),)),

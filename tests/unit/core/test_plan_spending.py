@@ -81,7 +81,7 @@ def test_a_key_that_is_switched_off_has_a_pace_and_no_end_of_its_cap() -> None:
 
 def test_what_runs_out_soon_and_is_not_changed_is_a_warning() -> None:
     """Within fourteen days; a key that the plan changes, one that is off and one out of scope are none."""
-    spent = {"used": 90 * USD, "age": 90 * DAY}
+    spent: dict[str, Any] = {"used": 90 * USD, "age": 90 * DAY}
     keys = [
         key("a"),
         key("b", spec={**SPEC, **usd(total=200)}),

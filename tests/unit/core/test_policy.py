@@ -203,8 +203,9 @@ def test_a_key_whose_owner_left_is_switched_off_whatever_it_declares() -> None:
 def test_it_stays_off_and_nothing_else_happens_to_it() -> None:
     """Neither a drifted limit nor a raised generation, a missing receipt or no row at all is mended."""
     off = row("1", spec={**SPEC, **usd(total=1)}, enabled=False)
-    for rows, life in (((off,), {}), ((off,), {"generation": 2}), ((), {})):
-        assert plan_for(under(OWNERS, owned("ann", **life)), observed(*rows)).actions == ()
+    for rows, generation in (((off,), 1), ((off,), 2), ((), 1)):
+        state = under(OWNERS, owned("ann", generation=generation))
+        assert plan_for(state, observed(*rows)).actions == ()
 
 
 def test_every_generation_of_it_goes() -> None:

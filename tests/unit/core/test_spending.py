@@ -48,6 +48,8 @@ def test_a_cap_is_used_up_when_what_is_left_is_spent() -> None:
     assert used_up_at(30 * USD, 20 * USD, pace, NOW) == NOW + 5 * DAY
     assert used_up_at(20 * USD, 20 * USD, pace, NOW) == NOW
     assert used_up_at(10 * USD, 20 * USD, pace, NOW) == NOW
+    idle = Pace(micro_usd_per_day=0, basis=Basis.LIFETIME, start=NOW, span=DAY)
+    assert used_up_at(20 * USD, 20 * USD, idle, NOW) == NOW
 
 
 @pytest.mark.parametrize("cap", ["unlimited", None, 100_000 * USD])

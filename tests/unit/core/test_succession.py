@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 OP, WHY = Operation, Reason
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 A = Delivery(sink="local", name="A")
+LIMITS: dict[str, Any] = {name: value for name, value in SPEC.items() if name != "enabled"}
 DELETES: dict[str, Any] = {"deletes": True, "delete_retired": True}
 RENAMES: dict[str, Any] = {"renames": True}
 
@@ -235,6 +236,42 @@ def test_the_old_row_of_a_moved_key_is_retired_after_the_overlap() -> None:
     assert shape(plan) == [(OP.RETIRE, "1", WHY.MOVED)]
     assert plan.actions[0].address == "old/a"
     assert plan.actions[0].mark is not None
+
+
+@pytest.mark.parametrize("new", [(), (row("9"),)], ids=["not minted yet", "minted"])
+def test_the_old_row_of_a_moved_key_goes_when_the_key_shall_be_off(new: tuple[ObservedKey, ...]) -> None:
+    """No successor will take over, so there is nothing to wait for."""
+    off = moved(row("1"), row("2", enabled=False), new=new, age=HOUR, spec={**SPEC, "enabled": False})
+    assert (OP.DISABLE, "1", WHY.TURNED_OFF) in shape(off)
+    absent = moved(row("1"), row("2", enabled=False), new=new, age=HOUR, absent=True)
+    assert (OP.DISABLE, "1", WHY.ABSENT) in shape(absent)
+    assert {action.remote_id for action in (*off.actions, *absent.actions)} <= {"1", "9", None}
+
+
+def test_the_plan_names_the_old_row_of_a_moved_key() -> None:
+    """It lives on at the other account until the overlap is over."""
+    plan = moved(row("1"), new=(row("9"),), age=HOUR)
+    assert plan.meta.warnings == ("new/a: old/a (1) is retired after 2026-03-02 11:00 UTC",)
+
+
+@pytest.mark.parametrize(
+    ("held_row", "spec", "told"),
+    [
+        (row("1", enabled=False), SPEC, False),
+        (row("1", enabled=False), {**SPEC, "enabled": False}, False),
+        (row("1", enabled=False), LIMITS, True),
+        (row("1"), LIMITS, False),
+        (unborn("1", enabled=False), LIMITS, False),
+    ],
+    ids=["to be switched on", "meant", "nobody says", "on", "condemned"],
+)
+def test_the_plan_names_a_key_that_is_off_without_a_word_about_it(
+    held_row: ObservedKey, spec: dict[str, Any], *, told: bool
+) -> None:
+    """A key that was removed and is declared again would otherwise be as declared, and dead."""
+    plan = plan_for(desired(key(spec=spec)), observed(held_row, receipts=held(held_row)))
+    says = "acc/a is off and stays off; declare `enabled: true`, or `false` if that is meant"
+    assert (says in plan.meta.warnings) is told
 
 
 @pytest.mark.parametrize(

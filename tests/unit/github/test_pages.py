@@ -125,6 +125,8 @@ def test_the_check_of_a_plan() -> None:
     assert good.conclusion == "success"
     assert good.title == "Plan: 1 to create, 2 to update, 0 to disable; 3 unchanged."
     assert many.conclusion == "failure"
+    refused = samples.plan([samples.CREATE], refused=("keys/team.yaml:3:3: no owner",))
+    assert plan_check(refused, origin()).conclusion == "failure"
     assert "Refused by the safety limits" in many.summary
 
 

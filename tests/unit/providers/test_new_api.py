@@ -813,6 +813,53 @@ class TestList:
             assert server.requests == []
 
 
+class TestBalance:
+    """The wallet is counted in the unit of the keys, so it may be held against them."""
+
+    @pytest.mark.parametrize(
+        ("answer", "balance"),
+        [
+            (yes({"id": 7, "quota": 750_000, "used_quota": 5}), 1_500_000),
+            (yes({"quota": -500_000}), -1_000_000),
+            (yes({"quota": "750000"}), None),
+            (yes({"quota": True}), None),
+            (yes({"id": 7}), None),
+            (yes(), None),
+            (no("scope", 403), None),
+            (no("Invalid URL", 404), None),
+            (respond(200, b"<html>"), None),
+        ],
+        ids=range(9),
+    )
+    def test_what_the_user_has_left_is_told_in_usd(self, answer: Answer, balance: int | None) -> None:
+        """A server that does not tell it, or in a way that nobody knows, is no reason to stop."""
+        with RawServer((answer, STATUS)) as server:
+            found = adapter(server.url, **DOLLAR)
+            assert found.balance() == balance
+            found.close()
+            assert server.requests[0].target == "/api/user/self"
+
+    def test_without_a_unit_there_is_no_amount(self) -> None:
+        """Quota units are no USD."""
+        with RawServer((yes({"quota": 750_000}),)) as server:
+            found = adapter(server.url)
+            assert found.balance() is None
+            found.close()
+
+    @pytest.mark.parametrize("dialect", ["hitopen", "one-api"])
+    def test_the_sandbox_tells_it_too(self, sandbox: SandboxServer, dialect: str) -> None:
+        """A key's spend comes out of the wallet, whatever the key's own cap is."""
+        label = dialect.replace("-", "_")
+        found = over(sandbox, dialect, dialect, quota_per_unit=500_000)
+        before = found.balance()
+        key = sandbox.operator.create_key(label, name="a", total_usd=20)
+        sandbox.operator.spend(key["id"], 5)
+        after = found.balance()
+        found.close()
+        assert before is not None
+        assert after == before - 5_000_000
+
+
 class TestAuth:
     """The access token, and whose it is."""
 

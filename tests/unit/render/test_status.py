@@ -7,12 +7,16 @@ import re
 from dataclasses import replace
 from typing import Final
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconciler.core.calendar import Kind
 from reconciler.core.status import Custody, Share, Standing, StatusRow, StatusTable, Unread
 from reconciler.errors import ExitCode
 from reconciler.render.status import render_json, render_prometheus, render_text
+from tests.golden.golden_file import assert_golden
+from tests.unit.render import status_samples
 from tests.unit.render.samples import HOSTILE, NOW, USD
 
 FULL: Final = StatusRow(
@@ -175,3 +179,21 @@ def test_foreign_names_never_act(name: str) -> None:
     assert not re.search(r"^\s*::|##\[", text, re.MULTILINE)
     assert "##[" not in render_json(odd)
     assert json.loads(render_json(odd))["keys"][0]["name"] == name
+
+
+@pytest.mark.parametrize("name", ["busy", "hostile"])
+def test_every_format_is_written_as_reviewed(name: str) -> None:
+    """With paces and their sources, caps that run out, and what is due."""
+    shown = {"busy": status_samples.busy_table, "hostile": status_samples.hostile_table}[name]()
+    assert_golden(f"status-{name}.txt", render_text(shown, width=220, color=False))
+    assert_golden(f"status-{name}.narrow.txt", render_text(shown, width=40, color=False))
+    assert_golden(f"status-{name}.json", render_json(shown))
+    assert_golden(f"status-{name}.prom", render_prometheus(shown))
+
+
+def test_an_event_is_told_with_its_distance() -> None:
+    """Overdue ones look back, and those of today say so."""
+    events = tuple(status_samples.event(days, Kind.ROTATION, "main/web", "x") for days in (-3, 0, 5))
+    text = render_text(table(replace(FULL, due=events)), width=140, color=False)
+    for words in ("2026-02-26 (3 d ago) rotate", "2026-03-01 (today) rotate", "2026-03-06 (5 d) rotate"):
+        assert f"{words} main/web: x" in text
