@@ -199,7 +199,7 @@ class Mint:
         row, others = self._elect(request, minted, again=again)
         if row.name != request.name:
             if is_used(row, self.account.capabilities.floor):
-                msg = f"{row.id} is this key, in use under another name; rename it back, or raise `generation`"
+                msg = f"{row.id} is this key, used under another name; rename it back, or raise `generation`"
                 raise StalePlanError(msg)
             self.condemn(row)
             msg = f"the provider does not show {request.name} as the name of {row.id}, which is now disabled"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
+from codecs import BOM_UTF8
+from dataclasses import dataclass, replace
 from difflib import unified_diff
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -70,7 +71,14 @@ def edits_of(changes: Sequence[tuple[DesiredKey, Mapping[str, int | bool | str]]
         after = set_fields(known.after if known else before, key.name, fields, file=file)
         addresses = (*(known.addresses if known else ()), key.address)
         found[file] = FileEdit(file=file, before=before, after=after, addresses=addresses)
-    return list(found.values())
+    return [_as_stored(edit) for edit in found.values()]
+
+
+def _as_stored(edit: FileEdit) -> FileEdit:
+    """Return an edit with the byte order mark that its file begins with: editors keep it, Git compares it."""
+    if not Path(edit.file).read_bytes().startswith(BOM_UTF8):
+        return edit
+    return replace(edit, before=f"\ufeff{edit.before}", after=f"\ufeff{edit.after}")
 
 
 def keys_named(desired: DesiredState, names: Iterable[str]) -> list[DesiredKey]:

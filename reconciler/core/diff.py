@@ -129,5 +129,9 @@ def _planned(account: DesiredAccount) -> PlannedAccount:
 
 def guarded(action: Action, limits: SafetyLimits) -> Action:
     """Return an action of a key that the settings protect as that of a protected key."""
-    shielded = any(fnmatchcase(action.address, pattern) for pattern in limits.protected)
-    return replace(action, protected=True) if shielded else action
+    return replace(action, protected=True) if shielded(action.address, limits) else action
+
+
+def shielded(address: str, limits: SafetyLimits) -> bool:
+    """Tell whether the settings protect a key."""
+    return any(fnmatchcase(address, pattern) for pattern in limits.protected)

@@ -73,7 +73,7 @@ def actions_for_key(
     if found.current is None:
         born = [_mint(key, found, rows, account=account, listing=listing, receipts=receipts)]
     elif not found.in_custody:
-        born = _recover(key, found.current, account, found=found, listing=listing)
+        born = _recover(key, found.current, account, found=found, listing=listing, receipts=receipts)
     else:
         actions += _revive(key, found.current, account) or _settle(key, found.current)
         actions += _retire(key, found, rows, account=account, receipts=receipts, now=now)
@@ -199,13 +199,22 @@ def _refused(account: DesiredAccount, listing: Listing) -> str | None:
 
 
 def _recover(
-    key: DesiredKey, row: Row, account: DesiredAccount, *, found: Resolution, listing: Listing
+    key: DesiredKey,
+    row: Row,
+    account: DesiredAccount,
+    *,
+    found: Resolution,
+    listing: Listing,
+    receipts: Mapping[Delivery, Receipt],
 ) -> list[Action]:
     """Return what brings a present key's secret into custody, or who has to decide."""
     before = _managed(key, row)
     if found.unborn and not _refused(account, listing):
         note = "replayed or revealed; failing that it is disabled and the next attempt is minted"
         return [_on_row(key, row, Operation.DELIVER, Reason.UNBORN, note=note, before=before, after=key.spec)]
+    if not row.key.live and ENABLED not in key.spec and _others_secret(key, row, account.origin, receipts):
+        note = "it is off, and a sink holds another secret; declare `enabled`, or raise `generation`"
+        return [_blocked(key, row, Reason.CUSTODY, note)]
     if account.capabilities.reveals:
         # The delivery leaves the key as it is: what differs is planned, counted and protected as ever.
         return [_on_row(key, row, Operation.DELIVER, Reason.CUSTODY, before=before), *_settle(key, row)]
@@ -214,6 +223,12 @@ def _recover(
     if key.spec.get(ENABLED) is False and row.key.live:
         actions += _switch(key, row)
     return actions
+
+
+def _others_secret(key: DesiredKey, row: Row, origin: str, receipts: Mapping[Delivery, Receipt]) -> bool:
+    """Tell whether a sink holds the secret of another row, which may be the one that is in use."""
+    held = [receipts[place] for place in key.deliver if place in receipts]
+    return any((receipt.origin, receipt.remote_id) != (origin, row.key.id) for receipt in held)
 
 
 def _sealed(key: DesiredKey, row: Row, name: str) -> list[Action]:

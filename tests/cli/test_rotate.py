@@ -165,6 +165,31 @@ def test_a_profile_has_no_generation_of_its_own(project: Project, field: str) ->
     assert "does not belong here" in refused.stderr
 
 
+def test_a_byte_order_mark_stays(project: Project) -> None:
+    """Some editors write one; the patch applies to the file as it is."""
+    text = f"\ufeff{HEAD}keys:\n  a: {{limits: {LIMITS}}}\n"
+    path = write(project, text)
+    done = project.shell(f"{sys.executable} -m reconciler rotate a --print > x.patch && git apply x.patch")
+    assert done.code == 0, done.stderr
+    assert path.read_bytes() == text.replace("a: {", "a: {generation: 4, ").encode()
+    assert project.run("rotate", "a").code == 0
+    assert path.read_bytes() == text.replace("a: {", "a: {generation: 5, ").encode()
+
+
+@pytest.mark.parametrize("by", ["the settings", "the declaration"])
+def test_a_protected_key_stops_no_other_rotation_of_a_schedule(project: Project, by: str) -> None:
+    """It is named and passed over; asked for by name, it is refused."""
+    path = declared(project, f"{KEYS}  kept: {{limits: {LIMITS}, rotate_every: 30d}}\n")
+    if by == "the settings":
+        project.settings("safety: {protected: [reseller/kept]}\n")
+    else:
+        path.write_text(path.read_text().replace("kept: {", "kept: {protected: true, "))
+    assert project.run("rotate", "kept").code == 5
+    done = project.run("rotate", "--due", "--within", "31d")
+    assert (done.code, path.read_text().count("generation: 2")) == (0, 1)
+    assert "passed over: reseller/kept is protected" in done.stderr
+
+
 def test_keys_of_two_files_are_one_patch(project: Project) -> None:
     """Each file is changed once, and a name that is given twice is raised once."""
     first = write(project, f"{HEAD}keys:\n  a: {{limits: {LIMITS}}}\n  b: {{limits: {LIMITS}}}\n")

@@ -89,12 +89,11 @@ def round_of(seed: int) -> tuple[int, list[str]]:
 def _finished(project: Project) -> list[str]:
     """Let clean runs finish; return what keeps the last plan from being empty."""
     for _ in range(MOST_CLEAN_RUNS):
-        last = project.run("apply", "--yes")
-        if last.code == 0:
+        clean = project.run("apply", "--yes")
+        if clean.code == 0:
             break
+        print(f"a clean run ended with {clean.code}: {clean.stdout}{clean.stderr}")
     plan = project.run("plan", "--detailed-exitcode")
-    if plan.code != 0:
-        print(last.stdout, last.stderr)
     return (
         [] if plan.code == 0 else [f"the plan is not empty after {MOST_CLEAN_RUNS} clean runs: {plan.stdout}"]
     )

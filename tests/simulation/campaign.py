@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 BLOCK: Final = 500
 REPLAYED_EVERY: Final = 1_000
 SHOWN: Final = 5
-_TWINS: Final = frozenset({"Q-honoured"})
-"""Classes whose calls are those of another one; single faults and seeds meet them all the same."""
+TWINS: Final = frozenset({"D", "Q-honoured", "Q-expired"})
+"""Classes that make the calls of C or A in the smallest plan; the other parts meet them all the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,9 +61,11 @@ def singles(scenarios: Iterable[Scenario] = SCENARIOS) -> list[Part]:
     ]
 
 
-def pairs(scenarios: Iterable[Scenario] = (BY_NAME[SMALLEST],)) -> list[Part]:
-    """Return every pair of faults over two runs, in every world of which no other is the twin."""
-    worlds = [world for world in WORLDS if world.of.name not in _TWINS]
+def pairs(
+    scenarios: Iterable[Scenario] = (BY_NAME[SMALLEST],), *, without: frozenset[str] = TWINS
+) -> list[Part]:
+    """Return every pair of faults over two runs, in every world but those of some classes."""
+    worlds = [world for world in WORLDS if world.of.name not in without]
     return [Part(kind="pairs", world=world, scenario=scenario) for scenario in scenarios for world in worlds]
 
 

@@ -12,7 +12,7 @@ import click
 from reconciler.cli.options import Duration
 from reconciler.cli.session import pass_session
 from reconciler.cli.terminal import explain, write_result
-from reconciler.errors import ExitCode, SafetyError, UsageError
+from reconciler.errors import ExitCode, ReconcilerError, SafetyError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,7 +69,16 @@ def command(
 
 def edits_of_due(session: Session, manifest: Manifest, within: timedelta) -> list[FileEdit]:
     """Return the edits that rotate the keys which are due, now or within some time."""
-    return _edits(manifest, _due(session, manifest, within), now=False)
+    found = []
+    for key in _due(session, manifest, within):
+        try:
+            _check(manifest.desired, key)
+        except ReconcilerError as error:
+            # A schedule goes on with the others; whoever named a key is told by the exit code.
+            explain(f"passed over: {error}\n")
+        else:
+            found.append(key)
+    return _edits(manifest, found, now=False)
 
 
 def _edits(manifest: Manifest, keys: list[DesiredKey], *, now: bool) -> list[FileEdit]:
@@ -92,8 +101,13 @@ def _check(desired: DesiredState, key: DesiredKey) -> None:
         SafetyError: when the key is protected.
         UsageError: when there is nothing to mint, or nowhere to put it.
     """
+    from reconciler.core.diff import shielded
+
     if key.lifecycle.protected:
         msg = f"{key.address} is protected; remove `protected` at {key.mark.file}:{key.mark.line} first"
+        raise SafetyError(msg)
+    if shielded(key.address, desired.limits):
+        msg = f"{key.address} is protected; take it out of `safety.protected` first"
         raise SafetyError(msg)
     if key.owner_left:
         msg = f"{key.address} belongs to nobody in `policy.owners`; give it a listed owner first"

@@ -223,7 +223,7 @@ def test_a_replayed_key_in_use_under_another_name_is_left_alone() -> None:
     stage.sinks["local"] = MemorySink()
     outcome = stage.apply(plan).outcomes[0]
     assert outcome.status is Status.STALE
-    assert "in use under another name" in outcome.message
+    assert "used under another name" in outcome.message
     assert [row.id for row in stage.live()] == ["k1"]
 
 

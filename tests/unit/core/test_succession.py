@@ -26,6 +26,7 @@ from tests.unit.core.worlds import (
 )
 
 if TYPE_CHECKING:
+    from reconciler.core.fields import Spec
     from reconciler.core.model import DesiredKey, ObservedKey
     from reconciler.core.plan import Plan
 
@@ -246,6 +247,26 @@ def test_the_old_row_of_a_moved_key_goes_when_the_key_shall_be_off(new: tuple[Ob
     absent = moved(row("1"), row("2", enabled=False), new=new, age=HOUR, absent=True)
     assert (OP.DISABLE, "1", WHY.ABSENT) in shape(absent)
     assert {action.remote_id for action in (*off.actions, *absent.actions)} <= {"1", "9", None}
+
+
+@pytest.mark.parametrize(
+    ("spec", "there", "does"),
+    [
+        (LIMITS, "9", [(OP.BLOCKED, "1", WHY.CUSTODY)]),
+        (SPEC, "9", [(OP.DELIVER, "1", WHY.CUSTODY), (OP.ENABLE, "1", WHY.TURNED_ON)]),
+        (LIMITS, None, [(OP.DELIVER, "1", WHY.CUSTODY)]),
+        (LIMITS, "1", [(OP.DELIVER, "1", WHY.CUSTODY)]),
+    ],
+    ids=["undecided", "to be on", "nothing to lose", "half delivered"],
+)
+def test_a_dead_secret_replaces_no_working_one(spec: Spec, there: str | None, does: object) -> None:
+    """A key that moves back finds its retired row; the sink holds the one that is in use."""
+    where = account(reveals=True)
+    both = (A, Delivery(sink="other", name="A"))
+    receipts = {} if there is None else {A: receipt(there)}
+    seen = observed(row("1", enabled=False), receipts=receipts)
+    plan = plan_for(desired(key(spec=spec, deliver=both), accounts=[where]), seen)
+    assert shape(plan) == does
 
 
 def test_the_plan_names_the_old_row_of_a_moved_key() -> None:
