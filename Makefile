@@ -11,6 +11,9 @@ unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 BIN := .venv/bin
 PY := $(BIN)/python
 COVERAGE := $(PY) -m coverage
+# A file's tests stay together, as they share servers; WORKERS=0 runs all in one process.
+WORKERS := auto
+PYTEST = pytest --numprocesses=$(WORKERS) --dist=loadfile
 FULLY_COVERED := reconciler/core/* reconciler/app/* reconciler/manifest/*
 comma := ,
 empty :=
@@ -34,7 +37,7 @@ demo: .venv/.stamp-demo ## the whole story against the sandbox, in a scratch dir
 
 .PHONY: test
 test: .venv/.stamp-dev ## run the tests; ARGS="-k name" narrows them
-	@$(PY) -m pytest $(ARGS)
+	@$(PY) -m $(PYTEST) $(ARGS)
 
 .PHONY: check
 check: lint types imports cover simulate workflows ## everything that CI runs
@@ -60,7 +63,7 @@ imports: .venv/.stamp-dev ## the import contracts of pyproject.toml
 .PHONY: cover
 cover: .venv/.stamp-dev ## the tests with the coverage gates
 	@$(COVERAGE) erase
-	@$(COVERAGE) run -m pytest $(ARGS)
+	@$(COVERAGE) run -m $(PYTEST) $(ARGS)
 	@$(COVERAGE) combine --quiet
 	@$(COVERAGE) report
 	@$(COVERAGE) report --fail-under=100 --include='$(subst $(space),$(comma),$(FULLY_COVERED))'
