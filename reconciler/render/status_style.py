@@ -49,7 +49,8 @@ tr.off .c0 code { color: var(--quiet); }
 .c0 { min-width: 9rem; } .c0 small { display: block; }
 th.c1, td.c1, th.c2, td.c2, th.c3, td.c3 { width: 15rem; padding-right: 1.25rem; }
 .c5 small, .c6 small, .c7 small { display: block; } .c5, .c6, .c7, .c8 { white-space: nowrap; }
-.c4, .c8 { padding-left: .5rem; } th.c5, td.c5 { text-align: right; padding-right: 1.5rem; }
+.c4, .c8 { padding-left: .5rem; } .c4 { min-width: 8rem; }
+th.c5, td.c5 { text-align: right; padding-right: 1.5rem; }
 .badge { font-size: .7857rem; border: 1px solid var(--line); border-radius: 1rem;
   padding: 0 .4375rem; white-space: nowrap; font-weight: 400; }
 .badge:not(.danger) { color: var(--quiet); }

@@ -49,7 +49,7 @@ def label(port: Port, fault: Fault) -> str | None:
         return _OPERATOR
     if port is Port.PUT and fault is Fault.KILL_LATE:
         return _LATE_PUT
-    if port in {Port.PUT_PENDING, Port.PUT_VALUE} and fault is Fault.KILL_AFTER:
+    if port in {Port.PUT_PENDING, Port.PUT_VALUE} and fault in {Fault.KILL_AFTER, Fault.LOST_ANSWER}:
         return _CUT_PUT
     if fault in LATE:
         return "late request"

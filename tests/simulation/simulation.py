@@ -127,6 +127,7 @@ class Simulation:
         else:
             self.reached.add((port, injection.fault))
             self.ledger.faults += 1
+            self.ledger.struck_at.append(self.clock.seconds)
             self.ledger.burns += 2 * allowances.burns(self.world, port, injection.fault)
             self.ledger.kills += injection.fault in KILLS
             if label := allowances.label(port, injection.fault):
@@ -151,8 +152,8 @@ class Simulation:
         """Let time pass between runs."""
         self.trace.append(f"time +{seconds:g}s")
         self.clock.seconds += seconds
-        if seconds > REPLAYABLE:
-            self.ledger.burns = max(self.ledger.burns, self.ledger.faults)
+        expired = sum(self.clock.seconds - at > REPLAYABLE for at in self.ledger.struck_at)
+        self.ledger.burns = max(self.ledger.burns, expired)
         self.land()
 
     def send_late(self, request: tuple[Any, ...], landing: int) -> None:

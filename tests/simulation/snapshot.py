@@ -55,5 +55,6 @@ def state_of(simulation: Simulation) -> tuple[Any, ...]:
         (item.calls - simulation.calls, item.seconds - simulation.clock.seconds, repr(item.request[:3]))
         for item in simulation.late
     )
+    ages = tuple(simulation.clock.seconds - at for at in simulation.ledger.struck_at)
     leased = max(0.0, simulation.lease_until - simulation.clock.seconds)
-    return (simulation.vendor.state(), stores, late, simulation.ledger.state(), leased)
+    return (simulation.vendor.state(), stores, late, simulation.ledger.state(), ages, leased)
