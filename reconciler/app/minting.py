@@ -97,6 +97,11 @@ class Mint:
         except OutcomeUnknownError as error:
             again = True
             minted = self._settle_unknown(request, error)
+        except SecretLostError:
+            if not self.account.capabilities.replays_secret:
+                raise
+            again = True
+            minted = self.provider.create_key(request)
         return self._held(request, minted, again=again)
 
     def recover(self, incarnation: Incarnation, row: ObservedKey) -> Held:

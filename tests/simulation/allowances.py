@@ -36,11 +36,13 @@ def _write_only(simulation: Simulation) -> bool:
     return simulation.world.sink is SinkKind.WRITE_ONLY
 
 
+_BLINDING: Final = frozenset({Fault.ERROR_BEFORE, Fault.GARBAGE, Fault.RATE_LIMIT, Fault.STALE_LIST})
 _OPERATOR: Final = "operator"
 _LYING: Final = "lying store"
 _TORN: Final = "torn value"
 _LATE_PUT: Final = "late put"
 _CUT_PUT: Final = "cut put"
+_LATE: Final = "late request"
 
 
 def label(port: Port, fault: Fault) -> str | None:
@@ -52,9 +54,9 @@ def label(port: Port, fault: Fault) -> str | None:
     if port in {Port.PUT_PENDING, Port.PUT_VALUE} and fault in {Fault.KILL_AFTER, Fault.LOST_ANSWER}:
         return _CUT_PUT
     if fault in LATE:
-        return "late request"
-    if port is Port.LIST and fault in {Fault.ERROR_BEFORE, Fault.GARBAGE, Fault.RATE_LIMIT}:
-        return "list refused"
+        return _LATE
+    if port is Port.LIST and fault in _BLINDING:
+        return "blind"
     return {(Port.PUT, Fault.NOT_STORED): _LYING, (Port.PUT_VALUE, Fault.TORN): _TORN}.get((port, fault))
 
 
@@ -149,11 +151,12 @@ def _honoured(simulation: Simulation) -> bool:
 def may_stay_off(simulation: Simulation, key: DesiredKey) -> bool:
     """Tell whether a key without `enabled` may end switched off, with its secret in the sinks.
 
-    One run condemned it and was killed before it saw that another had activated it, and that one was
-    killed before it read back: the row looks as if a person had switched it off, and stays so.
+    One run condemned it, and was cut or did not hear before it saw that another had activated it; or the
+    request arrived when its sender was dead. The row looks as if a person had switched it off.
     """
     ledger = simulation.ledger
-    return ledger.writers > 1 and ledger.kills > 1 and ENABLED not in key.spec
+    crossed = ledger.writers > 1 and ledger.faults > 0
+    return ENABLED not in key.spec and (crossed or _LATE in ledger.harsh)
 
 
 def excused(simulation: Simulation, invariant: str) -> bool:

@@ -38,7 +38,6 @@ class Ledger:
         writers: the most that ran at the same time.
         runs: processes that were started.
         burns: rows beside the declared ones that the faults excuse.
-        kills: how many of the faults were kills.
         struck_at: when each fault happened, in seconds.
         sum_bound: the most that all keys together may ever allow, in micro-USD; None where it is not counted.
     """
@@ -55,7 +54,6 @@ class Ledger:
     writers: int = 1
     runs: int = 0
     burns: int = 0
-    kills: int = 0
     struck_at: list[float] = field(default_factory=list)
     sum_bound: int | None = None
 
@@ -82,7 +80,6 @@ class Ledger:
             writers=self.writers,
             runs=self.runs,
             burns=self.burns,
-            kills=self.kills,
             struck_at=list(self.struck_at),
             sum_bound=self.sum_bound,
         )

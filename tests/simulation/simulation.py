@@ -13,7 +13,7 @@ from reconciler.sinks.memory import Kind as SinkKind
 from reconciler.sinks.memory import MemorySink, MemoryStore
 from tests.simulation import allowances, invariants
 from tests.simulation.baton import Alone
-from tests.simulation.faults import KILLS, WRITES, Port
+from tests.simulation.faults import WRITES, Port
 from tests.simulation.ledger import Ledger, Violation
 from tests.simulation.virtual_clock import VirtualClock
 from tests.simulation.worlds import REPLAYABLE, T_MAX
@@ -82,8 +82,10 @@ class Simulation:
     @property
     def leased(self) -> bool:
         """Whether this world's runs are configured with a lease."""
-        several = self.ledger.writers > 1 and not self.world.safe_without_lease
-        return several or self.world.minted_once
+        most = self.world.most_without_lease
+        # Several locked sinks are not locked together.
+        most = 1 if most == 2 and self.sinks > 1 else most
+        return self.ledger.writers > most or self.world.minted_once
 
     def declare(self, keys: tuple[DesiredKey, ...]) -> None:
         """Replace the declarations."""
@@ -129,7 +131,6 @@ class Simulation:
             self.ledger.faults += 1
             self.ledger.struck_at.append(self.clock.seconds)
             self.ledger.burns += 2 * allowances.burns(self.world, port, injection.fault)
-            self.ledger.kills += injection.fault in KILLS
             if label := allowances.label(port, injection.fault):
                 self.ledger.harsh.add(label)
             result = strike(self, process, port, injection, effect, late)

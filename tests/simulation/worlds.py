@@ -107,9 +107,15 @@ class World:
         return self.of.name in {"A", "Q-honoured"}
 
     @property
-    def safe_without_lease(self) -> bool:
-        """Whether runs at once need no lease: the sink is locked, or every create gives the same key."""
-        return self.sink is SinkKind.READABLE or self.replays
+    def most_without_lease(self) -> int:
+        """How many runs at once need no lease.
+
+        Any number where every create gives the same key and receipts tell what became of it; two where
+        the sink is locked, one otherwise.
+        """
+        if self.replays and self.sink is not SinkKind.WRITE_ONLY:
+            return 99
+        return 2 if self.sink is SinkKind.READABLE else 1
 
     @property
     def minted_once(self) -> bool:

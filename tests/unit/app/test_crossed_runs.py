@@ -9,7 +9,7 @@ import pytest
 from reconciler.core.fields import ENABLED, MICRO
 from reconciler.core.model import Receipt
 from reconciler.core.report import Status
-from reconciler.errors import OutcomeUnknownError, ProviderUnavailableError, SinkError
+from reconciler.errors import OutcomeUnknownError, ProviderUnavailableError, SecretLostError, SinkError
 from reconciler.ports.sink import Entry
 from reconciler.providers.memory import CLASS_A, CLASS_B, CLASS_C, CLASS_E
 from reconciler.sinks.memory import Kind, MemorySink, Step
@@ -158,6 +158,14 @@ def test_a_replay_that_mints_another_row_disables_the_first_at_once() -> None:
         outcome = stage.apply().outcomes[0]
     assert outcome.status is Status.DONE
     assert_live(stage, "k2")
+
+
+def test_an_answer_without_its_secret_is_asked_for_again_where_creates_are_replayed() -> None:
+    """The secret was lost on the way; the same create answers with it, so no attempt is burned."""
+    stage = born()
+    stage.on("create_key", SecretLostError("the answer has no secret", key_id="k1"), after=True)
+    assert stage.apply().outcomes[0].status is Status.DONE
+    assert_live(stage, "k1")
 
 
 def test_a_key_that_another_run_activated_is_not_condemned() -> None:
