@@ -36,33 +36,46 @@ def _write_only(simulation: Simulation) -> bool:
     return simulation.world.sink is SinkKind.WRITE_ONLY
 
 
+_COSTS_NOTHING: Final = frozenset(
+    {Fault.KILL_BEFORE, Fault.KILL_AFTER, Fault.KILL_LATE, Fault.CLOCK_FORWARD, Fault.CLOCK_BACK}
+)
 _BLINDING: Final = frozenset({Fault.ERROR_BEFORE, Fault.GARBAGE, Fault.RATE_LIMIT, Fault.STALE_LIST})
+_DEAFENING: Final = _COSTS_NOTHING | _BLINDING | {Fault.LOST_ANSWER, Fault.NO_ANSWER, Fault.LATE}
 _OPERATOR: Final = "operator"
 _LYING: Final = "lying store"
 _TORN: Final = "torn value"
 _LATE_PUT: Final = "late put"
 _CUT_PUT: Final = "cut put"
 _LATE: Final = "late request"
+_DEAF: Final = "deaf"
 
 
 def label(port: Port, fault: Fault) -> str | None:
     """Return what the table calls a fault, or None for one that excuses nothing."""
     if fault in OPERATOR:
         return _OPERATOR
-    if port is Port.PUT and fault is Fault.KILL_LATE:
-        return _LATE_PUT
-    if port in {Port.PUT_PENDING, Port.PUT_VALUE} and fault in {Fault.KILL_AFTER, Fault.LOST_ANSWER}:
-        return _CUT_PUT
+    if (port, fault) in _BY_PORT:
+        return _BY_PORT[port, fault]
     if fault in LATE:
         return _LATE
     if port is Port.LIST and fault in _BLINDING:
         return "blind"
-    return {(Port.PUT, Fault.NOT_STORED): _LYING, (Port.PUT_VALUE, Fault.TORN): _TORN}.get((port, fault))
+    activating = port in {Port.GET, Port.SWITCH, Port.UPDATE, Port.SLEEP}
+    return _DEAF if activating and fault in _DEAFENING else None
 
 
-_COSTS_NOTHING: Final = frozenset(
-    {Fault.KILL_BEFORE, Fault.KILL_AFTER, Fault.KILL_LATE, Fault.CLOCK_FORWARD, Fault.CLOCK_BACK}
-)
+_BY_PORT: Final = {
+    (Port.PUT, Fault.KILL_LATE): _LATE_PUT,
+    (Port.PUT, Fault.NOT_STORED): _LYING,
+    (Port.PUT_VALUE, Fault.TORN): _TORN,
+    **{
+        (port, fault): _CUT_PUT
+        for port in (Port.PUT_PENDING, Port.PUT_VALUE)
+        for fault in (Fault.KILL_AFTER, Fault.LOST_ANSWER)
+    },
+}
+
+
 _REPLAYED: Final = frozenset({Fault.LOST_ANSWER, Fault.NO_ANSWER, Fault.LATE, Fault.RATE_LIMIT})
 
 
@@ -155,7 +168,7 @@ def may_stay_off(simulation: Simulation, key: DesiredKey) -> bool:
     request arrived when its sender was dead. The row looks as if a person had switched it off.
     """
     ledger = simulation.ledger
-    crossed = ledger.writers > 1 and ledger.faults > 0
+    crossed = ledger.writers > 1 and _DEAF in ledger.harsh
     return ENABLED not in key.spec and (crossed or _LATE in ledger.harsh)
 
 
