@@ -121,7 +121,8 @@ class Targets:
         waits = found.unborn and found.current is not None and not found.current.key.live
         newborn = {**can.floor, **can.born, ENABLED: not waits}
         decision = _decide_birth(action, found, newborn, reveals=can.reveals)
-        gone = None if found.current else vanished(key, rows, account.origin, self.live.receipts)
+        replaced = found.current is None or found.unborn
+        gone = vanished(key, rows, account.origin, self.live.receipts) if replaced else None
         if gone:
             # A saved plan, a list that lags or another token: minting would replace a secret in use.
             decision = stale(f"a sink holds the secret of {gone}, which the provider does not list")

@@ -73,7 +73,9 @@ def actions_for_key(
     if found.current is None:
         born = [_mint(key, found, rows, account=account, listing=listing, receipts=receipts)]
     elif not found.in_custody:
-        born = _recover(key, found.current, account, found=found, listing=listing, receipts=receipts)
+        born = _recover(
+            key, found.current, rows, account=account, found=found, listing=listing, receipts=receipts
+        )
     else:
         actions += _revive(key, found.current, account) or _settle(key, found.current)
         actions += _retire(key, found, rows, account=account, receipts=receipts, now=now)
@@ -201,14 +203,18 @@ def _refused(account: DesiredAccount, listing: Listing) -> str | None:
 def _recover(
     key: DesiredKey,
     row: Row,
-    account: DesiredAccount,
+    rows: Sequence[Row],
     *,
+    account: DesiredAccount,
     found: Resolution,
     listing: Listing,
     receipts: Mapping[Delivery, Receipt],
 ) -> list[Action]:
     """Return what brings a present key's secret into custody, or who has to decide."""
     before = _managed(key, row)
+    if found.unborn and (gone := vanished(key, rows, account.origin, receipts)):
+        # An earlier attempt that was lost is listed, and the one that was delivered after it is not yet.
+        return [_blocked(key, row, Reason.VANISHED, _missing(gone, listing))]
     if found.unborn and not _refused(account, listing):
         note = "replayed or revealed; failing that it is disabled and the next attempt is minted"
         return [_on_row(key, row, Operation.DELIVER, Reason.UNBORN, note=note, before=before, after=key.spec)]

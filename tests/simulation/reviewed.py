@@ -36,7 +36,12 @@ def write_was_reviewed(process: Process, key_id: str, changes: Spec) -> None:
         raise Violation(msg, f"a write to {key_id}, which the plan does not name")
     if changes.get(ENABLED) is False and row is not None and is_active(simulation, row):
         incarnation = simulation.ledger.ours.get(key_id)
-        if incarnation and incarnation.name in simulation.ledger.protected:
+        # A key that is declared off is born off, whatever a person does to its limits meanwhile.
+        born_off = any(
+            action.op in MINTING and action.name == name and (action.after or {}).get(ENABLED) is False
+            for action in actions
+        )
+        if incarnation and incarnation.name in simulation.ledger.protected and not born_off:
             msg = "I6"
             raise Violation(msg, f"{key_id} is protected, live, and about to be disabled")
 

@@ -303,6 +303,22 @@ def test_a_create_is_stale_when_a_sink_holds_a_key_that_is_not_listed(stage: Sta
     assert stage.holds("CLIENT_A") == held
 
 
+def test_a_half_born_row_is_left_when_a_sink_holds_one_that_is_not_listed(stage: Stage) -> None:
+    """A lost first attempt is listed, the delivered second one is not yet: its secret is not replaced."""
+    stage.declare(key("client-a"))
+    lost = stage.server.put("client-a", stage.server.client().capabilities.floor)
+    plan = stage.plan()
+    stage.apply(plan)
+    held = stage.holds("CLIENT_A")
+    assert held not in {None, lost}
+    stage.server.remove(held or "")
+    stage.server.change(lost, {"enabled": True})
+    report = stage.apply(plan)
+    assert statuses(report) == [("deliver", Status.STALE)]
+    assert f"the secret of {held}, which the provider does not list" in report.outcomes[0].message
+    assert stage.holds("CLIENT_A") == held
+
+
 def test_a_delivery_is_stale_when_its_row_is_gone(stage: Stage) -> None:
     """Nothing is minted in place of a row that was to be recovered."""
     stage.declare(key("client-a"))

@@ -477,6 +477,12 @@ CASES = [
         receipts={LOCAL: receipt("2", attempt=2)},
     ),
     Case(
+        "the sink holds a row that is not listed, an earlier attempt is half-born",
+        (unborn("1"),),
+        ((OP.BLOCKED, "1", WHY.VANISHED),),
+        receipts={LOCAL: receipt("2", attempt=2)},
+    ),
+    Case(
         "the sink holds an unlisted row of the generation before",
         (),
         ((OP.CREATE, None, WHY.NEW),),
