@@ -18,6 +18,7 @@ from reconciler.providers.memory import MemoryProvider
 from reconciler.sinks.memory import Step
 from tests.unit.app.stage import SALT, Stage, Watcher, key
 from tests.unit.app.test_birth import failing
+from tests.unit.app.test_escrow import Trail
 from tests.unit.app.test_lifecycle import moved
 
 if TYPE_CHECKING:
@@ -94,6 +95,20 @@ def test_what_is_left_of_a_moved_key_goes_off_with_it() -> None:
     report = disable_now(move.world(), {"new/a"}, salt=SALT, control=control, progress=Watcher())
     assert [outcome.action.address for outcome in report.outcomes] == ["new/a", "old/a"]
     assert move.live() == []
+
+
+@pytest.mark.parametrize(("fails_from", "warned"), [(1, True), (3, True), (99, False)])
+def test_an_audit_trail_that_fails_keeps_no_key_on(*, fails_from: int, warned: bool) -> None:
+    """A full disk must not protect a leaked key; that a record is missing is said."""
+    stage = Stage()
+    stage.declare(key("a"))
+    stage.apply()
+    stage.audit = Trail(fails_from=fails_from)
+    (outcome,) = disable(stage, "main/a").outcomes
+    assert outcome.status is Status.DONE
+    assert stage.live() == []
+    said = ("not all of this is in the audit trail: the disk is full",)
+    assert outcome.warnings == (said if warned else ())
 
 
 @pytest.mark.parametrize("protects", ["the declaration", "the settings"])
