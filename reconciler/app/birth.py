@@ -163,7 +163,7 @@ class Birth:
         known = self.receipts.get(delivery)
         seen = {receipt.remote_id, known.remote_id} if known else {receipt.remote_id}
         entry = entry_of(delivery, self.key.address, receipt.origin, rows=self.rows)
-        entry = replace(entry, seen=frozenset(seen))
+        entry = replace(entry, seen=frozenset(seen), generation=receipt.generation)
         self.sinks[delivery.sink].put(entry, secret, receipt)
         self._written = True
         self.sinks[delivery.sink].verify(entry, secret, receipt)

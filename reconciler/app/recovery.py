@@ -113,7 +113,8 @@ def _entry(delivery: Delivery, rows: Sequence[Row], observed: ObservedState, sea
     known = observed.receipts.get(delivery)
     own = frozenset((sealed.origin, row.key.id) for row in rows)
     seen = {sealed.remote_id, known.remote_id} if known else {sealed.remote_id}
-    return replace(entry_of(delivery, sealed.address, sealed.origin, rows=own), seen=frozenset(seen))
+    entry = entry_of(delivery, sealed.address, sealed.origin, rows=own)
+    return replace(entry, seen=frozenset(seen), generation=sealed.generation)
 
 
 def _tell(world: World, event: str, sealed: Receipt, entries: tuple[str, ...]) -> None:

@@ -170,9 +170,12 @@ def vanished(
 ) -> str | None:
     """Return the id of the declared generation that a sink holds and the provider does not list."""
     listed = {row.key.id for row in rows}
+    generation = key.lifecycle.generation
     for delivery in key.deliver:
         receipt = receipts.get(delivery)
-        if receipt is not None and _is_of(receipt, key, origin) and receipt.remote_id not in listed:
+        if receipt is None or receipt.remote_id in listed:
+            continue
+        if (receipt.origin, receipt.address, receipt.generation) == (origin, key.address, generation):
             return receipt.remote_id
     return None
 
@@ -186,14 +189,10 @@ def overtaken(seen: Receipt | None, now: Receipt | None, key: DesiredKey, origin
         key: whose secret is to be delivered.
         origin: of its provider.
     """
-    if now is None or not _is_of(now, key, origin) or (seen and seen.remote_id == now.remote_id):
+    if now is None or (seen and seen.remote_id == now.remote_id):
         return None
-    return now.remote_id
-
-
-def _is_of(receipt: Receipt, key: DesiredKey, origin: str) -> bool:
-    generation = key.lifecycle.generation
-    return (receipt.origin, receipt.address, receipt.generation) == (origin, key.address, generation)
+    ours = (now.origin, now.address) == (origin, key.address)
+    return now.remote_id if ours and now.generation >= key.lifecycle.generation else None
 
 
 def is_unborn(row: ObservedKey, floor: Spec) -> bool:

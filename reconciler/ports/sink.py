@@ -25,6 +25,7 @@ class Entry:
         takeover: an entry that this tool did not write may be overwritten.
         rows: origin and id of the key's rows, by whatever name it had when one of them was delivered.
         seen: remote ids of this key that a put may overwrite; None where whoever puts has not looked.
+        generation: of the key that is put; what is left of an earlier one may be overwritten, too.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Entry:
     takeover: bool = False
     rows: frozenset[tuple[str, str]] = frozenset()
     seen: frozenset[str] | None = None
+    generation: int = 0
 
     def refuse_overtaken(self, held: Receipt | None) -> None:
         """Raise when the entry has got another id of this key since it was looked at.
@@ -47,6 +49,8 @@ class Entry:
             SinkOvertakenError: when it has.
         """
         if self.seen is None or held is None or held.remote_id in self.seen:
+            return
+        if held.generation < self.generation:
             return
         if (held.address, held.origin) == (self.address, self.origin):
             msg = f"entry {self.name}: another run delivered {held.remote_id} to it meanwhile; plan again"

@@ -298,6 +298,15 @@ class TestEveryStore:
 
         assert store.value() == NEW
 
+    def test_a_put_replaces_what_arrives_late_of_an_earlier_generation(self, store: Store) -> None:
+        """A dead run's delivery that lands during a rotation does not hold the successor up."""
+        deliver(store)
+        mine = replace(ENTRY, seen=frozenset({"id-2"}), generation=2)
+
+        store.sink().put(mine, Secret(NEW), receipt(2))
+
+        assert store.value() == NEW
+
     def test_takeover_overwrites(self, store: Store) -> None:
         """Declared takeover is what it takes to write over the entry of somebody else."""
         store.plant("somebody-elses")

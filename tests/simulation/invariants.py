@@ -52,7 +52,10 @@ def one_live_key(simulation: Simulation) -> None:
 
 
 def live_keys_are_in_custody(simulation: Simulation) -> None:
-    """I2: the secret of a live key is in every sink it is declared for, or a later generation's is."""
+    """I2: the secret of a live key is in every sink it is declared for, or a later generation's is.
+
+    What a person cloned in the panel is named like a later generation, so it counts as one.
+    """
     declared = {key.name: key for key in simulation.keys}
     for incarnation, row in simulation.active:
         key = declared.get(incarnation.name)
@@ -73,6 +76,9 @@ def _holds(simulation: Simulation, value: object, incarnation: Incarnation, key_
         return False
     held = fingerprint()
     if held == simulation.vendor.secret_of(key_id).fingerprint():
+        return True
+    cloned = simulation.ledger.touched - simulation.ledger.ours.keys()
+    if any(held == simulation.vendor.secret_of(other).fingerprint() for other in cloned):
         return True
     return any(
         later.name == incarnation.name

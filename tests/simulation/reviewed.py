@@ -41,7 +41,8 @@ def write_was_reviewed(process: Process, key_id: str, changes: Spec) -> None:
             action.op in MINTING and action.name == name and (action.after or {}).get(ENABLED) is False
             for action in actions
         )
-        if incarnation and incarnation.name in simulation.ledger.protected and not born_off:
+        seen = simulation.touched_at.get(key_id, -1) < process.listed_at
+        if incarnation and incarnation.name in simulation.ledger.protected and seen and not born_off:
             msg = "I6"
             raise Violation(msg, f"{key_id} is protected, live, and about to be disabled")
 

@@ -51,13 +51,13 @@ def die() -> None:
     raise KilledError
 
 
-def deliver(stage: Stage, key_id: str) -> None:
+def deliver(stage: Stage, key_id: str, generation: int = 1) -> None:
     """Deliver a row's secret, as another run would."""
     receipt = Receipt(
         origin=f"memory://{stage.server.seed}",
         address="main/client-a",
         remote_id=key_id,
-        generation=1,
+        generation=generation,
         attempt=1,
         delivered_at=stage.clock.now(),
     )
@@ -82,6 +82,32 @@ def test_a_key_condemned_while_its_delivery_was_on_its_way_is_revived() -> None:
     assert [action.op for action in stage.plan().actions] == ["enable"]
     assert stage.apply().outcomes[0].status is Status.DONE
     assert_live(stage, "k1")
+
+
+@pytest.mark.parametrize("port", ["create_key", "get_key"])
+def test_a_predecessors_delivery_that_lands_in_a_rotation_is_overwritten(port: str) -> None:
+    """A dead run's request arrives while the successor is born; nothing is lost, and no create is burned."""
+    stage = born()
+    stage.server.put("client-a")
+    stage.declare(key("client-a", generation=2))
+    at(stage, port, lambda: deliver(stage, "k1"))
+    stage.apply()
+    assert [row.name for row in stage.server.rows()] == ["client-a", "client-a~2"]
+    assert stage.holds("CLIENT_A") == "k2"
+    assert stage.apply().verdict[0] in {"nothing to do", "applied"}
+    assert len(stage.server.rows()) == 2
+
+
+def test_a_successors_delivery_that_lands_in_a_birth_is_kept() -> None:
+    """An old plan that is applied beside a newer one yields to the later generation."""
+    stage = born()
+
+    def newer() -> None:
+        deliver(stage, stage.server.put("client-a~2"), generation=2)
+
+    at(stage, "create_key", newer)
+    assert stage.apply().outcomes[0].status is Status.STALE
+    assert stage.holds("CLIENT_A") == "k1"
 
 
 def test_a_revival_that_is_killed_half_way_is_finished() -> None:
