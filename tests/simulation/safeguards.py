@@ -168,7 +168,9 @@ SAFEGUARDS: Final = (
         worlds=("A/readable", "E/readable"),
         scenarios=("new1",),
     ),
-    Safeguard(name="twin rule", without=_whoever_comes_last, worlds=("D/readable", "C/readable")),
+    Safeguard(
+        name="twin rule", without=_whoever_comes_last, worlds=("D/receipt-only", "C/receipt-only", "D/readable")
+    ),
     Safeguard(
         name="receipt check: a vanished row is not minted anew",
         without=lambda: _both(
@@ -180,7 +182,7 @@ SAFEGUARDS: Final = (
     Safeguard(
         name="receipt check: an overtaken entry is not overwritten",
         without=_nobody_looks_before_a_put,
-        worlds=("D/readable", "C/readable"),
+        worlds=("E/readable", "B/readable", "D/receipt-only", "D/readable"),
     ),
     Safeguard(
         name="protection in the executor",

@@ -111,11 +111,13 @@ class World:
         """How many runs at once need no lease.
 
         Any number where every create gives the same key and receipts tell what became of it; two where
-        the sink is locked, one otherwise.
+        the sink is locked, or where it shows receipts and the provider shows secrets again; one otherwise.
         """
-        if self.replays and self.sink is not SinkKind.WRITE_ONLY:
+        if self.sink is SinkKind.WRITE_ONLY:
+            return 1
+        if self.replays:
             return 99
-        return 2 if self.sink is SinkKind.READABLE else 1
+        return 2 if self.sink is SinkKind.READABLE or self.of.behaviour.reveals else 1
 
     @property
     def minted_once(self) -> bool:
