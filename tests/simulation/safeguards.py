@@ -169,7 +169,9 @@ SAFEGUARDS: Final = (
         scenarios=("new1",),
     ),
     Safeguard(
-        name="twin rule", without=_whoever_comes_last, worlds=("D/receipt-only", "C/receipt-only", "D/readable")
+        name="twin rule",
+        without=_whoever_comes_last,
+        worlds=("D/receipt-only", "C/receipt-only", "D/readable"),
     ),
     Safeguard(
         name="receipt check: a vanished row is not minted anew",
