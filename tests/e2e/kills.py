@@ -1,137 +1,164 @@
-"""SIGKILL of the real command line at random requests: `python -m tests.e2e.kills --count 200 --seed 7`.
+"""The real command line, stopped everywhere: `python -m tests.e2e.kills --count 10000 --seed 7`.
 
-Each round declares one to three keys for a vendor with random habits, kills up to three applies, each at
-an event that the sandbox reports, lets clean applies finish, and looks at the rows and the sink. Threads of
-the sandbox race for the count of events, so a seed repeats the round, not its microseconds.
+First every moment of every change that a vendor sees: SIGKILL there, then signals that ask for an end. What
+is left of the count are random rounds: up to three kills in a row, anywhere, of vendors with more habits. A
+count below the number of moments is spread evenly over them. Clean runs must mend everything; what they do
+not is printed with the command that plays the round again. The parts are in the modules `kill_*`.
 """
 
 from __future__ import annotations
 
 import argparse
-import random
-import signal
+import math
+import multiprocessing
+import os
 import sys
 import tempfile
-import threading
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from reconciler.sandbox.server import SandboxServer
-from tests.e2e.command import Project
+from tests.e2e.kill_moments import spread
+from tests.e2e.kill_rounds import RANDOM, case_of, interrupt, kill, play, signals_of
+from tests.e2e.kill_stage import Stage
+from tests.e2e.kill_worlds import CHANGES, VENDORS
 
 if TYPE_CHECKING:
-    import subprocess
+    from collections.abc import Callable, Iterable, Sequence
 
-MOST_EVENTS: Final = 60
-MOST_CLEAN_RUNS: Final = 3
-HABITS: Final[tuple[dict[str, Any], ...]] = (
-    {},
-    {"idempotency": "ignored"},
-    {"idempotency_replay": "no_plaintext"},
-    {"idempotency_ttl_seconds": 0},
-    {"list_disabled": "hidden", "idempotency_replay": "no_plaintext"},
-)
+    from tests.e2e.kill_moments import Moment
+    from tests.e2e.kill_rounds import Result
+    from tests.e2e.kill_stage import Case
+
+KILLED: Final = "killed at a moment"
+INTERRUPTED: Final = "interrupted at a moment"
+ANYWHERE: Final = "random"
+NAMED: Final = "named"
+CASES: Final = tuple((vendor.name, change.name) for vendor in VENDORS for change in CHANGES)
+SEEDS_AT_A_TIME: Final = 20
+_STAGES: list[Stage] = []
+"""The one of this worker process."""
 
 
 @dataclass(slots=True)
-class Killer:
-    """Kills a process at the n-th event of its requests; events are those of one apply at a time."""
+class Tally:
+    """What the rounds came to.
 
-    left: int = 0
-    process: subprocess.Popen[str] | None = None
-    fired: bool = False
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-    _started: threading.Event = field(default_factory=threading.Event)
+    Attributes:
+        rounds: of each kind.
+        hits: processes that were stopped, of each kind.
+        wrong: rounds with a violation.
+        most_clean_runs: that a round took to recover.
+    """
 
-    def __call__(self, _event: str, _method: str, _path: str, _number: int) -> None:
-        """Count an event, and kill at the chosen one."""
-        with self._lock:
-            self.left -= 1
-            if self.left != 0:
-                return
-            self._started.wait(10)
-            if self.process is not None and self.process.poll() is None:
-                self.process.send_signal(signal.SIGKILL)
-                self.process.wait()
-                self.fired = True
+    rounds: dict[str, int] = field(default_factory=dict)
+    hits: dict[str, int] = field(default_factory=dict)
+    wrong: int = 0
+    most_clean_runs: int = 0
 
-    def apply(self, project: Project, nth: int) -> bool:
-        """Apply, kill at the n-th event, and return whether the run lived long enough for that."""
-        self.left, self.fired = nth, False
-        self._started.clear()
-        with project.start("apply", "--yes") as process:
-            self.process = process
-            self._started.set()
-            process.communicate(timeout=60)
-        self.left = 0
-        return self.fired
+    def add(self, kind: str, results: Iterable[Result]) -> None:
+        """Count rounds, and print those that went wrong."""
+        for result in results:
+            self.rounds[kind] = self.rounds.get(kind, 0) + 1
+            self.hits[kind] = self.hits.get(kind, 0) + result.hits
+            self.most_clean_runs = max(self.most_clean_runs, result.clean_runs)
+            if result.wrong:
+                self.wrong += 1
+                print(result, flush=True)
 
-
-def round_of(seed: int) -> tuple[int, list[str]]:
-    """Play one round; return the kills that hit, and what is wrong at its end."""
-    rng = random.Random(seed)
-    names = [f"client-{letter}" for letter in "abc"[: rng.randint(1, 3)]]
-    keys = "".join(
-        f"  {name}: {{limits: {{daily_usd: 5, total_usd: 100, concurrency: 5}}}}\n" for name in names
-    )
-    manifest = f"version: 1\ndefaults: {{account: reseller, deliver: {{sink: local}}}}\nkeys:\n{keys}"
-    killer = Killer()
-    with tempfile.TemporaryDirectory() as folder, SandboxServer(on_event=killer) as sandbox:
-        sandbox.operator.set_switches(**rng.choice(HABITS))
-        sandbox.operator.no_limits()
-        project = Project.create(Path(folder), sandbox.base_url, sandbox.tokens["one"], manifest)
-        hits = sum(killer.apply(project, rng.randint(1, MOST_EVENTS)) for _ in range(rng.randint(1, 3)))
-        return hits, _finished(project) + _wrong(sandbox, project, names)
+    def summary(self, seconds: float, seed: int) -> str:
+        """Return the last line."""
+        parts = [f"{count} {kind}" for kind, count in self.rounds.items()]
+        interrupted = self.hits.get(INTERRUPTED, 0)
+        stopped = sum(self.hits.values())
+        of_them = f" ({stopped - interrupted} killed, {interrupted} interrupted)" if interrupted else ""
+        return (
+            f"{sum(self.rounds.values())} rounds ({', '.join(parts)}): "
+            f"{stopped} processes stopped{of_them}, {self.wrong} violations; "
+            f"at most {self.most_clean_runs} clean runs to recover; {seconds:.0f} s, seed {seed}"
+        )
 
 
-def _finished(project: Project) -> list[str]:
-    """Let clean runs finish; return what keeps the last plan from being empty."""
-    for _ in range(MOST_CLEAN_RUNS):
-        clean = project.run("apply", "--yes")
-        if clean.code == 0:
-            break
-        print(f"a clean run ended with {clean.code}: {clean.stdout}{clean.stderr}")
-    plan = project.run("plan", "--detailed-exitcode")
-    return (
-        [] if plan.code == 0 else [f"the plan is not empty after {MOST_CLEAN_RUNS} clean runs: {plan.stdout}"]
-    )
+def kills_of(names: tuple[str, str], most: int) -> list[Result]:
+    """Kill one case at so many of its moments, evenly spread."""
+    case, moments = _chosen(names, most)
+    return [kill(_STAGES[0], case, moment) for moment in moments]
 
 
-def _wrong(sandbox: SandboxServer, project: Project, names: list[str]) -> list[str]:
-    found = []
-    rows = sandbox.operator.keys("one")
-    held = project.secrets()
-    for name in names:
-        live = [row for row in rows if row.enabled and (row.description or "").split("~")[0] == name]
-        if len(live) != 1:
-            found.append(f"{name} has {len(live)} live keys")
-            continue
-        secret = {item["key_id"]: item["secret"] for item in sandbox.store.keys.secrets()}[live[0].id]
-        if held.get(name.upper().replace("-", "_")) != secret:
-            found.append(f"the sink does not hold the secret of {name}")
-    return found
+def interrupts_of(names: tuple[str, str], most: int) -> list[Result]:
+    """Interrupt one case at so many of its moments, evenly spread, by every kind of signal in turn."""
+    case, moments = _chosen(names, most)
+    return [interrupt(_STAGES[0], case, moment, signals_of(number)) for number, moment in enumerate(moments)]
 
 
-def main() -> int:
-    """Play the rounds that the arguments ask for, and print what came of them."""
+def random_rounds(first: int, count: int) -> list[Result]:
+    """Play the rounds of so many seeds."""
+    return [play(_STAGES[0], f"{RANDOM}:{seed}") for seed in range(first, first + count)]
+
+
+def _chosen(names: tuple[str, str], most: int) -> tuple[Case, tuple[Moment, ...]]:
+    case = case_of(_STAGES[0], *names)
+    step = math.ceil(len(case.moments) / most)
+    return case, spread(case.moments, step, CASES.index(names))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Play what the arguments ask for, and print what came of it."""
     parser = argparse.ArgumentParser(prog="python -m tests.e2e.kills")
-    parser.add_argument("--count", type=int, default=200, help="rounds to play")
-    parser.add_argument("--seed", type=int, default=0, help="of the first round; each further one adds 1")
-    asked = parser.parse_args()
-    began, kills, bad = time.monotonic(), 0, 0
-    for seed in range(asked.seed, asked.seed + asked.count):
-        hits, wrong = round_of(seed)
-        kills += hits
-        bad += bool(wrong)
-        for text in wrong:
-            print(f"seed {seed}: {text}\n  again: python -m tests.e2e.kills --count 1 --seed {seed}")
-    print(
-        f"{asked.count} rounds, {kills} processes killed, {bad} with a violation, "
-        f"{time.monotonic() - began:.0f} s, seeds {asked.seed} to {asked.seed + asked.count - 1}"
+    parser.add_argument("--count", type=int, default=300, help="rounds to play (300)")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="of the first random round; each further one adds 1"
     )
-    return 1 if bad or not kills else 0
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes (one a core)")
+    parser.add_argument("--play", nargs="+", metavar="ROUND", help="only these, as a failure names them")
+    asked = parser.parse_args(arguments)
+    began, tally = time.monotonic(), Tally()
+    with tempfile.TemporaryDirectory() as folder:
+        if asked.play:
+            with Stage(Path(folder)) as stage:
+                for name in asked.play:
+                    try:
+                        tally.add(NAMED, [play(stage, name)])
+                    except ValueError as error:
+                        parser.error(str(error))
+        else:
+            campaign(tally, asked.count, asked.seed, asked.jobs, folder)
+    print(tally.summary(time.monotonic() - began, asked.seed))
+    return 1 if tally.wrong or not sum(tally.hits.values()) else 0
+
+
+def campaign(tally: Tally, count: int, seed: int, jobs: int, folder: str) -> None:
+    """Play so many rounds: kills at every moment, signals at every moment, and then random ones."""
+    # Spawned, since the stages have threads.
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(jobs, initializer=_open_stage, initargs=(folder,)) as pool:
+
+        def play_all(
+            kind: str, work: Callable[..., list[Result]], shares: Iterable[tuple[object, ...]]
+        ) -> None:
+            waiting = [pool.apply_async(work, share) for share in shares]
+            for answer in waiting:
+                tally.add(kind, answer.get())
+            print(f"{kind}: {tally.rounds.get(kind, 0)} rounds, {tally.wrong} violations so far", flush=True)
+
+        for kind, work in ((KILLED, kills_of), (INTERRUPTED, interrupts_of)):
+            left = count - sum(tally.rounds.values())
+            if left > 0:
+                most = math.ceil(left / len(CASES))
+                play_all(kind, work, ((names, most) for names in CASES))
+        last = seed + max(0, count - sum(tally.rounds.values()))
+        seeds = range(seed, last, SEEDS_AT_A_TIME)
+        play_all(ANYWHERE, random_rounds, ((first, min(SEEDS_AT_A_TIME, last - first)) for first in seeds))
+        pool.close()
+        pool.join()
+
+
+def _open_stage(folder: str) -> None:
+    stack = ExitStack()
+    # The process ends with the pool, and what it started with it.
+    _STAGES.append(stack.enter_context(Stage(Path(tempfile.mkdtemp(dir=folder)))))
 
 
 if __name__ == "__main__":

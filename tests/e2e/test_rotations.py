@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,8 +10,10 @@ import pytest
 from reconciler.core.plan import Operation as Op
 from reconciler.errors import ExitCode
 from reconciler.sandbox.server import SandboxServer
-from tests.e2e.command import Project
-from tests.e2e.test_kills import Killer, kill, secret_of
+from tests.e2e.kill_moments import Kill, Moment
+from tests.e2e.kill_oracle import without_a_key, wrong
+from tests.e2e.kill_rounds import case_of
+from tests.e2e.kill_stage import Stage
 from tests.e2e.timeline import DAY, HOUR, Timeline
 from tests.e2e.year import LIVED_ON
 
@@ -20,46 +23,40 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 
-LEAKED = """\
-version: 1
-defaults: {account: reseller, deliver: {sink: local}}
-keys:
-  client-a: {generation: 2, overlap: 0s, limits: {daily_usd: 5, total_usd: 100, concurrency: 5}}
-"""
-
-# The first POST and PATCH are those of the first generation; the third POST is the retirement.
+# The create is the second request, the raise of the new key the fourth, the end of the old one the sixth.
 MOMENTS = [
-    *[("POST", 2, event) for event in ("head", "body", "committed", "half", "answer")],
-    *[("PATCH", 2, event) for event in ("head", "committed", "answer")],
-    *[("POST", 3, event) for event in ("head", "body", "committed", "half", "answer")],
+    *[Moment(2, event) for event in ("head", "body", "committed", "half", "answer")],
+    *[Moment(4, event) for event in ("head", "committed", "answer")],
+    *[Moment(6, event) for event in ("head", "body", "committed", "half", "answer")],
 ]
 
 
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """One sandbox for all kills here."""
+    with Stage(tmp_path_factory.mktemp("stage")) as opened:
+        yield opened
+
+
 @pytest.mark.parametrize("resumed", ["the saved plan", "a new plan"])
-@pytest.mark.parametrize("moment", MOMENTS, ids=lambda moment: "-".join(map(str, moment)))
+@pytest.mark.parametrize("moment", MOMENTS, ids=str)
 def test_a_leaked_key_is_gone_whenever_its_rotation_was_killed(
-    tmp_path: Path, moment: tuple[str, int, str], resumed: str
+    stage: Stage, moment: Moment, resumed: str
 ) -> None:
     """ROTATE and RETIRE in one plan: at the end one key is on, it is the new one, and the sink holds it."""
-    with SandboxServer(on_event=(killer := Killer(*moment))) as sandbox:
-        keys = LEAKED.replace("generation: 2, overlap: 0s, ", "")
-        project = Project.create(tmp_path, sandbox.base_url, sandbox.tokens["one"], keys)
-        killer.started.set()
-        assert project.run("apply", "--yes").code == 0
-        killer.started.clear()
-        (project.root / "keys" / "team.yaml").write_text(LEAKED)
-        assert project.run("plan", "-o", "plan.json").code == 0
-        kill(killer, project, "apply", "plan.json", "--yes")
+    case = case_of(stage, "qcode", "replace")
+    stage.begin(case)
+    assert stage.run("plan", "-o", "plan.json").code == 0
+    killed = stage.run("apply", "plan.json", "--yes", stop=Kill(at=moment))
+    assert killed.code == -signal.SIGKILL
+    assert without_a_key(stage, case) == []
 
-        live = {row.description for row in sandbox.operator.keys("one") if row.enabled}
-        assert live, "at no moment is there no key that works"
-        saved = ("plan.json",) if resumed == "the saved plan" else ()
-        finished = project.run("apply", *saved, "--yes")
-        assert finished.code == 0, finished.stderr + finished.stdout
-        (row,) = [row for row in sandbox.operator.keys("one") if row.enabled]
-        assert row.description == "client-a~2"
-        assert project.secrets() == {"CLIENT_A": secret_of(sandbox, row.id)}
-        assert project.run("plan", "--detailed-exitcode").code == 0
+    saved = ("plan.json",) if resumed == "the saved plan" else ()
+    finished = stage.run("apply", *saved, "--yes")
+
+    assert finished.code == 0, finished.stderr + finished.stdout
+    assert wrong(stage, case, stops=1) == []
+    assert stage.run("plan", "--detailed-exitcode").code == 0
 
 
 @pytest.fixture(params=LIVED_ON, ids=lambda server: server.name)
@@ -79,7 +76,6 @@ def life(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Timeline]:
         life.write()
         life.apply((Op.CREATE, "a"))
         yield life
-        assert life.leaks() == [str(life.project.root / "other" / "keys.json")]
 
 
 @pytest.mark.parametrize("now", [False, True], ids=["overlap", "leaked"])
