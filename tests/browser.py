@@ -10,11 +10,13 @@ from __future__ import annotations
 import base64
 import json
 import os
+import select
 import shutil
+import signal
 import socket
 import subprocess
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -27,6 +29,8 @@ SCRIPT: Final = Path(__file__).with_name("browser.js")
 PHONE: Final = 360
 DESKTOP: Final = 1440
 PATIENCE_SECONDS: Final = 60
+# On a busy machine about one start in ten hangs before the first word; the next one is given more time.
+GREETING_SECONDS: Final = (5, 10, 20, 40)
 
 _SCHEMES: Final = {"dark": 0, "light": 1}
 
@@ -81,8 +85,8 @@ def look(page: Path, *, scheme: str, widths: tuple[int, ...] = (PHONE, DESKTOP),
     (room / "nothing.js").touch()
     order = {"html": page.read_text("utf-8"), "widths": widths, "pictures": True}
     with _nowhere() as (port, requests):
-        done = _run(room, order, f"--host-resolver-rules=MAP * 127.0.0.1:{port}", _colours(scheme))
-    answer = json.loads(done.stdout.splitlines()[-1])
+        said = _run(room, order, f"--host-resolver-rules=MAP * 127.0.0.1:{port}", _colours(scheme))
+    answer = json.loads(said.splitlines()[-1])
     assert answer["code"] == 0, answer
     return [_seen(view, tuple(requests), room / page.stem) for view in answer["views"]]
 
@@ -115,35 +119,51 @@ def _colours(scheme: str) -> str:
     return f"--blink-settings=preferredColorScheme={_SCHEMES[scheme]}"
 
 
-def _run(room: Path, order: dict[str, object], *switches: str) -> subprocess.CompletedProcess[str]:
+def _run(room: Path, order: dict[str, object], *switches: str) -> bytes:
+    """Return what the program says to an order; one that does not greet us is stopped and started anew."""
+    for patience in GREETING_SECONDS:
+        with _started(room, switches) as program:
+            assert program.stdout
+            if select.select([program.stdout], [], [], patience)[0]:
+                said, complaint = program.communicate(json.dumps(order).encode() + b"\n", PATIENCE_SECONDS)
+                assert program.returncode == 0, complaint.decode()
+                return said
+    msg = "the browser does not start"
+    raise AssertionError(msg)
+
+
+@contextmanager
+def _started(room: Path, switches: tuple[str, ...]) -> Iterator[subprocess.Popen[bytes]]:
     home = _home()
-    return subprocess.run(
-        [
-            str(home / "bin" / "kaleido"),
-            "plotly",
-            # Otherwise it would load its plotting library from the network.
-            f"--plotlyjs={room / 'nothing.js'}",
-            # Root and containers have no user namespaces; the only page is ours.
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-dev-shm-usage",
-            "--hide-scrollbars",
-            *switches,
-        ],
-        cwd=room,
-        env={
-            "PATH": os.environ["PATH"],
-            "HOME": str(room),
-            "LD_LIBRARY_PATH": str(home / "lib"),
-            "FONTCONFIG_PATH": str(home / "etc" / "fonts"),
-            "XDG_DATA_HOME": str(home / "xdg"),
-        },
-        input=json.dumps(order) + "\n",
-        capture_output=True,
-        encoding="utf-8",
-        timeout=PATIENCE_SECONDS,
-        check=True,
-    )
+    command = [
+        str(home / "bin" / "kaleido"),
+        "plotly",
+        # Otherwise it would load its plotting library from the network.
+        f"--plotlyjs={room / 'nothing.js'}",
+        # Root and containers have no user namespaces; the only page is ours.
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-dev-shm-usage",
+        "--hide-scrollbars",
+        *switches,
+    ]
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(room),
+        "LD_LIBRARY_PATH": str(home / "lib"),
+        "FONTCONFIG_PATH": str(home / "etc" / "fonts"),
+        "XDG_DATA_HOME": str(home / "xdg"),
+    }
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        command, cwd=room, env=environment, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True
+    ) as program:
+        try:
+            yield program
+        finally:
+            # The whole group, as each tab and each service of a browser is a process.
+            with suppress(ProcessLookupError):
+                os.killpg(program.pid, signal.SIGKILL)
 
 
 def _home() -> Path:

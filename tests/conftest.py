@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from tests.stores.aws import Moto
     from tests.stores.openbao import OpenBao
 
+pytest_plugins = ["tests.canary.plugin"]
+
 SCRUBBED_PREFIXES = ("RECONCILER_", "GITHUB_", "ACTIONS_", "RUNNER_", "GITLAB_", "CI_", "LC_")
 SCRUBBED_SUFFIXES = ("_TOKEN", "_API_KEY", "_PROXY", "_SECRET")
 SCRUBBED_NAMES = frozenset(

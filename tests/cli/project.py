@@ -9,9 +9,11 @@ import signal
 import subprocess
 import sys
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from tests.canary.recording import RECORDER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -55,16 +57,11 @@ class Finished:
 
 @dataclass(slots=True, kw_only=True)
 class Project:
-    """A manifest for one sandbox account.
-
-    Attributes:
-        heard: everything that the programs wrote, for the search for secrets.
-    """
+    """A manifest for one sandbox account."""
 
     root: Path
     sandbox: SandboxServer
     environment: dict[str, str]
-    heard: list[str] = field(default_factory=list)
 
     @classmethod
     def create(cls, root: Path, sandbox: SandboxServer, **keys: str) -> Project:
@@ -115,13 +112,11 @@ class Project:
             timeout=PATIENCE_SECONDS,
             check=False,
         )
-        self.heard += [done.stdout, done.stderr]
         return Finished(code=done.returncode, stdout=done.stdout, stderr=done.stderr)
 
     def finish(self, process: subprocess.Popen[str]) -> Finished:
         """Wait for the end of a program."""
         stdout, stderr = process.communicate(timeout=PATIENCE_SECONDS)
-        self.heard += [stdout or "", stderr]
         return Finished(code=process.returncode, stdout=stdout or "", stderr=stderr)
 
     def on_terminal(self, *arguments: str, answer: str | None = None, **environment: str) -> tuple[int, str]:
@@ -148,7 +143,7 @@ class Project:
         code = process.wait(PATIENCE_SECONDS)
         os.close(terminal)
         text = screen.decode()
-        self.heard.append(text)
+        RECORDER.watch.hear("the terminal", text)
         return code, text
 
     def plan_file(self) -> dict[str, Any]:
@@ -172,15 +167,6 @@ class Project:
         path = self.root / ".secrets" / "keys.env"
         lines = path.read_text().splitlines() if path.exists() else []
         return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
-
-    def leaks(self) -> list[str]:
-        """Return every place but the sink that shows a secret or the token; in all that was ever written."""
-        secrets = [*self.sandbox.operator.secrets(), self.sandbox.tokens["one"]]
-        texts = {f"output {number}": text for number, text in enumerate(self.heard)}
-        for path in self.root.rglob("*"):
-            if path.is_file() and path.name not in {"keys.env", "stored"}:
-                texts[str(path)] = path.read_text("utf-8", "replace")
-        return [place for place, text in texts.items() for secret in secrets if secret in text]
 
 
 def default_signals() -> None:

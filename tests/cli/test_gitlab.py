@@ -179,6 +179,20 @@ def test_answers_of_something_else(project: Project, gitlab: GitlabFake, reply: 
     assert gitlab.notes == []
 
 
+@pytest.mark.parametrize("number", [None, "seven", [7]])
+def test_a_note_without_a_number(project: Project, gitlab: GitlabFake, number: object) -> None:
+    """It cannot be edited, and none is written beside it."""
+    save(project)
+    note(project)
+    ours = {**gitlab.notes[0], "id": number}
+    gitlab.before = lambda request: Reply(body=[ours]) if request.path.endswith("/notes") else None
+    done = note(project)
+
+    assert done.code == 1
+    assert "another form than it documents" in done.stderr
+    assert len(gitlab.notes) == 1
+
+
 def test_more_notes_than_are_read(project: Project, gitlab: GitlabFake) -> None:
     """Without having seen them all, no second note is risked."""
     save(project)

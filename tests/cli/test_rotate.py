@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
+
+from tests.cli.unified_patch import apply_patch
+from tests.foreign_programs import needs_git
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,7 +42,7 @@ def enabled(project: Project) -> list[bool]:
 
 
 def test_a_rotation_is_asked_for_by_one_line(project: Project) -> None:
-    """The patch is what changed, and `git apply` takes it."""
+    """The patch is what changed, and applying it is the same as letting the command write."""
     path = declared(project)
     printed = project.run("rotate", "client-a", "--print")
     assert path.read_text() == KEYS
@@ -48,10 +50,34 @@ def test_a_rotation_is_asked_for_by_one_line(project: Project) -> None:
     assert (written.code, written.stdout) == (0, printed.stdout)
     assert path.read_text() == KEYS.replace("    limits", "    generation: 2\n    limits")
     path.write_text(KEYS)
-    subprocess.run(["git", "apply", "-"], cwd=project.root, input=printed.stdout, text=True, check=True)
+    apply_patch(printed.stdout.encode(), project.root)
     assert "generation: 2" in path.read_text()
     plan = project.run("plan")
     assert "the generation was raised" in plan.stdout
+
+
+FORMS = {
+    "plain": KEYS,
+    "a file without a last line end": KEYS.rstrip("\n"),
+    "line ends of Windows": KEYS.replace("\n", "\r\n"),
+    "a byte order mark": f"\ufeff{KEYS}",
+}
+
+
+@needs_git
+@pytest.mark.parametrize("form", FORMS)
+def test_git_applies_the_printed_patch(project: Project, form: str) -> None:
+    """As docs/commands.md has it; the reader of patches that the other tests use makes the same of it."""
+    path = write(project, FORMS[form])
+    done = project.shell(
+        f"{sys.executable} -m reconciler rotate client-a --print > x.patch && git apply x.patch"
+    )
+    assert done.code == 0, done.stderr
+    by_git = path.read_bytes()
+    assert b"generation: 2" in by_git
+    write(project, FORMS[form])
+    apply_patch((project.root / "x.patch").read_bytes(), project.root)
+    assert path.read_bytes() == by_git
 
 
 def test_a_leaked_key_is_replaced_by_one_command_and_one_apply(project: Project) -> None:
@@ -147,8 +173,9 @@ def test_every_way_to_write_a_key_keeps_its_other_bytes(
     old, new = (f"{head}{key}".replace("\n", line_end) for key in (before, after))
     path = write(project, old)
     python = f"{sys.executable} -m reconciler"
-    done = project.shell(f"{python} rotate a --print > x.patch && git apply x.patch")
+    done = project.shell(f"{python} rotate a --print > x.patch")
     assert (done.code, done.stderr) == (0, "")
+    apply_patch((project.root / "x.patch").read_bytes(), project.root)
     assert path.read_bytes() == new.encode()
     path.write_bytes(old.encode())
     assert project.run("rotate", "a").code == 0
@@ -169,8 +196,9 @@ def test_a_byte_order_mark_stays(project: Project) -> None:
     """Some editors write one; the patch applies to the file as it is."""
     text = f"\ufeff{HEAD}keys:\n  a: {{limits: {LIMITS}}}\n"
     path = write(project, text)
-    done = project.shell(f"{sys.executable} -m reconciler rotate a --print > x.patch && git apply x.patch")
+    done = project.shell(f"{sys.executable} -m reconciler rotate a --print > x.patch")
     assert done.code == 0, done.stderr
+    apply_patch((project.root / "x.patch").read_bytes(), project.root)
     assert path.read_bytes() == text.replace("a: {", "a: {generation: 4, ").encode()
     assert project.run("rotate", "a").code == 0
     assert path.read_bytes() == text.replace("a: {", "a: {generation: 5, ").encode()
@@ -214,10 +242,10 @@ def test_the_patch_applies_wherever_the_settings_are(project: Project, where: st
         "deep": "../sub/reconciler.yaml",
     }
     rotate = f"{sys.executable} -m reconciler --config {config[where]} rotate client-a --print"
-    at = "." if where == "deep" else where
     patch = project.root / "x.patch"
-    done = project.shell(f"(cd {where} && {rotate} > {patch}) && cd {at} && git apply {patch}")
+    done = project.shell(f"cd {where} && {rotate} > {patch}")
     assert done.code == 0, done.stderr
+    apply_patch(patch.read_bytes(), project.root / ("." if where == "deep" else where))
     assert "generation: 2" in (sub / "keys" / "team.yaml").read_text()
     assert before != (sub / "keys" / "team.yaml").read_text()
 

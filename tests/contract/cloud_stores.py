@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from reconciler.core.secret import Secret
 from reconciler.sinks import aws_secrets_manager, aws_ssm, gcp_secret_manager, kubernetes
 from tests.clocks import FakeClock
+from tests.contract.remote_stores import REVOKED
 from tests.contract.sink_faults import NAME
 from tests.stores import gcp
 from tests.stores import kubernetes as cluster
@@ -49,7 +50,7 @@ class _Aws:
         if not revoked:
             return self.moto.options(self.clock)
         self.moto.authenticate()
-        return self.moto.options(self.clock, secret_access_key=Secret("revoked-4f1c0a9d"))
+        return self.moto.options(self.clock, secret_access_key=Secret(REVOKED))
 
 
 class _SecretsManager(_Aws):
@@ -105,7 +106,7 @@ class _Gcp:
     clock: FakeClock = field(default_factory=FakeClock)
 
     def sink(self, *, revoked: bool = False) -> Sink:
-        changes = {"access_token": Secret("ya29.revoked-b8e27d61")} if revoked else {}
+        changes = {"access_token": Secret(f"ya29.{REVOKED}")} if revoked else {}
         return gcp_secret_manager.build(self.fake.options(self.clock, **changes))
 
     def value(self, name: str) -> str | None:
@@ -124,7 +125,7 @@ class _Kubernetes:
     clock: FakeClock = field(default_factory=FakeClock)
 
     def sink(self, *, revoked: bool = False) -> Sink:
-        changes = {"token": Secret("eyJhbGciOi.revoked-b8e27d61")} if revoked else {}
+        changes = {"token": Secret(f"eyJhbGciOi.{REVOKED}")} if revoked else {}
         return kubernetes.build(self.fake.options(self.clock, **changes))
 
     def value(self, name: str) -> str | None:

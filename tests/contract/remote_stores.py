@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from reconciler.ports.sink import Entry, Sink
     from tests.stores.openbao import OpenBao
 
-REVOKED = "revoked-4f1c0a9d"
+REVOKED = "revoked-9E1BJi9Ih0pgUioougwK"
 READABLE_REMOTE_KINDS = ("vault", "example-vault")
 REMOTE_KINDS = (*READABLE_REMOTE_KINDS, "vault-write-only", "github-actions")
 

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
     from reconciler.ports.sink import Sink
 
-OLD = "sk-old-4f1c0a9d27b35e68"
-NEW = "sk-new-b8e27d61c0f3495a"
+OLD = "sk-old-i3FSJb2w7vQZXdtbBtS4"
+NEW = "sk-new-v8U3SItlSkcI51GxlBNg"
 NAME = "CLIENT_A_KEY"
 ORIGIN = "https://api.example"
 ENTRY = Entry(name=NAME, address="reseller/client-a", origin=ORIGIN)

@@ -26,9 +26,10 @@ from reconciler.errors import (
     SinkUnverifiedError,
 )
 from reconciler.sinks.memory import Kind, MemorySink, MemoryStore, Step
+from tests.canary.recording import RECORDER
+from tests.canary.shown import leaked, shown
 from tests.contract.cloud_stores import CLOUD_KINDS, cloud_store
-from tests.contract.leaks import leaked, shown
-from tests.contract.remote_stores import READABLE_REMOTE_KINDS, REMOTE_KINDS, remote_store
+from tests.contract.remote_stores import READABLE_REMOTE_KINDS, REMOTE_KINDS, REVOKED, remote_store
 from tests.contract.sink_faults import (
     ENTRY,
     FAILING_CALLS,
@@ -72,6 +73,8 @@ class Store:
         self.memory = MemoryStore()
         self.remote = remote
         self.opened: list[Sink] = []
+        # What the program of the exec sink has stored.
+        RECORDER.watch.keeps(directory / "store")
 
     def sink(self) -> Sink:
         """Return the sink as the next run would make it."""
@@ -111,9 +114,10 @@ class Store:
         path = self.directory / "keys.env"
         if not path.exists():
             return None
-        return subprocess.run(
-            ["/bin/sh", "-c", script, "sh", path], capture_output=True, text=True, check=True
-        ).stdout
+        with RECORDER.watch.muted():
+            return subprocess.run(
+                ["/bin/sh", "-c", script, "sh", path], capture_output=True, text=True, check=True
+            ).stdout
 
     def sealed(self, name: str = NAME) -> Path:
         """Return the encrypted file of an entry."""
@@ -394,7 +398,7 @@ class TestNetworkStores:
         for call in calls:
             with pytest.raises(CredentialsError) as caught:
                 call()
-            assert leaked(shown(caught.value), NEW, "revoked-4f1c0a9d", "revoked-b8e27d61") == []
+            assert leaked(shown(caught.value), NEW, REVOKED) == []
         with pytest.raises(SinkUnverifiedError):
             sink.verify(ENTRY, Secret(NEW), receipt())
         sink.close()
@@ -545,13 +549,14 @@ class TestLocalFiles:
         if not first:
             deliver(local)
         scratch = tmp_path_factory.mktemp("killed") / "copy"
-        done = subprocess.run(
-            [sys.executable, "-m", "tests.contract.sink_faults", local.kind, local.directory, scratch],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        with RECORDER.watch.muted():
+            done = subprocess.run(
+                [sys.executable, "-m", "tests.contract.sink_faults", local.kind, local.directory, scratch],
+                cwd=ROOT,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
         assert done.returncode == 0, done.stderr
         findings = [json.loads(line) for line in done.stdout.splitlines()]
 
@@ -614,24 +619,6 @@ def _failure(call: Callable[[], object]) -> SinkError | None:
     except SinkError as error:
         return error
     return None
-
-
-def test_a_leak_would_be_found() -> None:
-    """The search itself works: a local variable, a cause and an attribute are all looked into."""
-
-    def leak() -> None:
-        plaintext = NEW
-        try:
-            f"{plaintext}ä".encode().decode("ascii")
-        except UnicodeDecodeError:
-            msg = "hidden"
-            raise SinkError(msg) from None
-
-    found = _failure(leak)
-
-    assert found
-    assert NEW not in str(found)
-    assert leaked(shown(found), NEW)
 
 
 @pytest.mark.parametrize("kind", FILE_KINDS + SEALED_KINDS)

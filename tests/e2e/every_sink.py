@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reconciler.sandbox.server import SandboxServer
+from tests.canary.recording import RECORDER, watching
 from tests.e2e.every_store import FORBIDDING, every_store
 from tests.e2e.interrupted_deliveries import tell_interruptions
 
@@ -97,7 +98,8 @@ def tell_rotation(stage: Stage) -> None:
         print(f"  A plan right after it exits {run.again.code}: nothing is left to do.")
     live = sorted(row.description for row in stage.project.sandbox.operator.keys("one") if row.enabled)
     print(f"  Live at the provider, for the overlap: {', '.join(live)}.")
-    print(f"  Places that show a secret or a credential and are no sink: {len(stage.leaks())}.")
+    leaks = RECORDER.leaks(stage.project.root)
+    print(f"  Places that show a secret or a credential and are no sink: {len(leaks)}.")
 
 
 def tell_refusal(stage: Stage, kind: str) -> None:
@@ -114,6 +116,7 @@ def main() -> None:
     from tests.stores import aws, openbao  # noqa: PLC0415  # the tests bring their own servers
 
     with ExitStack() as stack:
+        stack.enter_context(watching())
         home = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         for name in ("bao", "rotation"):
             (home / name).mkdir()

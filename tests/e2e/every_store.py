@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import ssl
-import subprocess
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from tests.certificates import Authority
 from tests.cli.project import SETTINGS, Project
 from tests.e2e.local_stores import AgeStore, DotenvStore, JsonStore, ProgramStore, SopsStore
 from tests.e2e.service_stores import (
@@ -31,9 +30,6 @@ if TYPE_CHECKING:
 
 LIMITS = "limits: {daily_usd: 10, total_usd: 100, concurrency: 5}"
 AUTHORITY = "authority.pem"
-PLAINTEXT = ("keys.env", "keys.json", "CLIENT_A")
-"""The files that are sinks themselves and hold the secret as it is."""
-
 KEEPING_VERSIONS = {"vault", "aws-secrets-manager", "aws-ssm", "gcp-secret-manager"}
 """The types whose store keeps what was there before a rotation."""
 FORBIDDING = {
@@ -131,13 +127,6 @@ class Stage:
         """Return how many creates the provider was asked for."""
         return sum(line.startswith("POST ") for line in self.project.writes())
 
-    def leaks(self) -> list[str]:
-        """Return every place that shows a secret or a credential and is no sink."""
-        found = [place for place in self.project.leaks() if not place.endswith(PLAINTEXT)]
-        credentials = [text for store in self.stores for text in store.environment().values()]
-        heard = "".join(self.project.heard)
-        return [*found, *("output" for credential in credentials if credential in heard)]
-
 
 @contextmanager
 def every_store(root: Path, sandbox: SandboxServer, openbao: OpenBao, moto: Moto) -> Iterator[Stage]:
@@ -145,7 +134,7 @@ def every_store(root: Path, sandbox: SandboxServer, openbao: OpenBao, moto: Moto
     with ExitStack() as stack:
         hub = stack.enter_context(github.running())
         google = stack.enter_context(gcp.running())
-        pods = stack.enter_context(cluster.running(_tls(root)))
+        pods = stack.enter_context(cluster.running(Authority.create(root / AUTHORITY).context()))
         stores: tuple[EveryStore, ...] = (
             GithubStore(fake=hub),
             VaultStore(server=openbao, mount=openbao.new_mount()),
@@ -160,15 +149,3 @@ def every_store(root: Path, sandbox: SandboxServer, openbao: OpenBao, moto: Moto
             ProgramStore(root=root),
         )
         yield Stage(project=Project.create(root, sandbox), stores=stores)
-
-
-def _tls(root: Path) -> ssl.SSLContext:
-    """Return the server's side of an authority of its own, whose certificate is left in a directory."""
-    key, certificate = root / "authority.key", root / AUTHORITY
-    subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *subject]
-    subprocess.run([*command, "-keyout", key, "-out", certificate], check=True, capture_output=True)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
-    key.unlink()
-    return context

@@ -110,13 +110,6 @@ def called(run: Run, name: str, job: str, sandbox: SandboxServer, **inputs: str)
     )
 
 
-def clean(run: Run, sandbox: SandboxServer) -> None:
-    """Check that no secret and no token went to the log, or to a file of the runner."""
-    texts = [*run.heard, *(path.read_text("utf-8") for path in run.files.rglob("*") if path.is_file())]
-    for secret in (*sandbox.operator.secrets(), sandbox.tokens["one"], run.token):
-        assert not [text for text in texts if secret in text]
-
-
 class TestPlan:
     """`reconcile-plan.yml` with each event that starts it."""
 
@@ -139,7 +132,6 @@ class TestPlan:
         saved = json.loads(Path(step.outputs["plan-path"]).read_text("utf-8"))
         assert saved["digest"] == check["external_id"]
         assert Path(step.outputs["summary-path"]).read_text("utf-8") == run.summary
-        clean(run, sandbox)
 
     @pytest.mark.parametrize("kind", ["pull_request_fork", "pull_request_dependabot"])
     def test_somebody_elses_pull_request(
@@ -221,7 +213,6 @@ class TestApply:
         assert (step.done.code, step.outputs["exit-code"]) == (0, "0"), step.done.stderr
         assert "CLIENT_A" in project.secrets()
         assert "Apply: applied (exit 0). 1 done." in run.summary
-        clean(run, sandbox)
 
     def test_what_was_not_reviewed(self, project: Project, sandbox: SandboxServer, github: PullsFake) -> None:
         """Without an approval nothing is applied, and the job ends with 4."""

@@ -37,7 +37,6 @@ def stage(tmp_path: Path, openbao: OpenBao, moto: Moto) -> Iterator[Stage]:
     """Every store, empty, and a project whose key goes to all of them."""
     with SandboxServer() as sandbox, every_store(tmp_path, sandbox, openbao, moto) as found:
         yield found
-        assert found.leaks() == []
 
 
 def test_there_is_a_store_for_every_type(stage: Stage) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING
 
@@ -85,18 +84,8 @@ def merge(project: Project, github: PullsFake) -> Run:
     return recorded(project, github, "push", sha=MERGE)
 
 
-def clean(run: Run, sandbox: SandboxServer, github: PullsFake) -> None:
-    """Check that no secret and no token went to the log, a file of the runner, or GitHub."""
-    texts = [*run.heard, *(path.read_text("utf-8") for path in run.files.iterdir())]
-    texts += [json.dumps(request.body) for request in github.requests]
-    for secret in (*sandbox.operator.secrets(), sandbox.tokens["one"], run.token):
-        assert not [text for text in texts if secret in text]
-
-
 @pytest.mark.slow
-def test_opened_pushed_approved_merged_applied(
-    project: Project, sandbox: SandboxServer, github: PullsFake
-) -> None:
+def test_opened_pushed_approved_merged_applied(project: Project, github: PullsFake) -> None:
     """One comment that is edited, a check for each head, and after the merge exactly the approved plan."""
     pull_request(project, github, HEAD)
     first = github.comments[7][0]["body"]
@@ -121,7 +110,6 @@ def test_opened_pushed_approved_merged_applied(
     assert "CLIENT_A" in project.secrets()
     assert "Apply: applied (exit 0). 1 done." in apply.summary
     assert len(github.comments[7]) == 1
-    clean(apply, sandbox, github)
 
 
 @pytest.mark.slow
@@ -148,7 +136,6 @@ def test_an_edit_in_the_panel_between_review_and_merge(
     [_, stopped] = github.comments[7]
     assert "nothing was applied" in stopped["body"]
     assert "- `update` `reseller/client-a`" in stopped["body"]
-    clean(apply, sandbox, github)
 
 
 @pytest.mark.slow
@@ -179,7 +166,6 @@ def test_drift_is_reported_and_closed(project: Project, sandbox: SandboxServer, 
         states.append((issue["state"], "`400` → `10`" in issue["body"]))
 
     assert states == [("open", False), ("open", True), ("closed", False), ("open", False)]
-    clean(run, sandbox, github)
 
 
 @pytest.mark.slow

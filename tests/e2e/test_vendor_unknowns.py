@@ -24,6 +24,7 @@ UNKNOWNS: list[dict[str, Any]] = [
     {"list_shape": "items", "list_paging": "clamped", "list_page_size": 10},
     {"list_shape": "bare"},
     {"list_shape": "items", "list_paging": "empty", "list_page_info": False},
+    {"list_paging": "offset", "list_page_size": 2, "list_total": "exact"},
     {"list_total": "exact"},
     {"list_order": "oldest"},
     {"list_limits": False},
@@ -34,6 +35,7 @@ UNKNOWNS: list[dict[str, Any]] = [
     {"field_names": "camel", "numbers": "string", "concurrency_as": "string"},
     {"enabled_field": "status"},
     {"enabled_field": "active", "id_field": "key_id", "limits_nested": True},
+    {"booleans": "number", "numbers": "exponent", "amounts_kept": "cents"},
     {"detail_limits": False},
     {"detail_description": False},
     {"name_form": "contains_description"},
@@ -55,6 +57,7 @@ UNKNOWNS: list[dict[str, Any]] = [
     {"error_detail": "list"},
     {"limit_window": "fixed"},
     {"retry_after": "date"},
+    {"retry_after": "fraction"},
     {"date_header": False},
 ]
 

@@ -36,7 +36,6 @@ class Timeline:
         server: where the keys are.
         second: the sandbox's label of another account there.
         story: what has happened, line by line.
-        heard: everything that the programs wrote, for the search for secrets.
     """
 
     server: Server
@@ -46,7 +45,6 @@ class Timeline:
     settings: dict[str, Any]
     keys: dict[str, Any] = field(default_factory=lambda: {"version": 1, "keys": {}})
     story: list[str] = field(default_factory=list)
-    heard: list[str] = field(default_factory=list)
     seconds: int = 0
 
     @classmethod
@@ -114,7 +112,6 @@ class Timeline:
             timeout=PATIENCE_SECONDS,
             check=False,
         )
-        self.heard += [done.stdout, done.stderr]
         shown = f"{' '.join(arguments)}: {done.returncode}\n{done.stdout}{done.stderr}"
         assert done.returncode in (codes or (code,)), "\n".join([*self.story, shown])
         return Finished(code=done.returncode, stdout=done.stdout, stderr=done.stderr)
@@ -172,15 +169,6 @@ class Timeline:
     def row(self, name: str) -> KeyRow:
         """Return the row of a remote name."""
         return {name_of(row): row for row in self.rows()}[name]
-
-    def leaks(self) -> list[str]:
-        """Return the places but the sink that show a secret or a token."""
-        known = [*self.sandbox.operator.secrets(), *self.sandbox.tokens.values()]
-        texts = {f"output {number}": text for number, text in enumerate([*self.heard, *self.story])}
-        for path in self.project.root.rglob("*"):
-            if path.is_file() and path.name != "keys.env":
-                texts[str(path)] = path.read_text("utf-8", "replace")
-        return [place for place, text in texts.items() for secret in known if secret in text]
 
 
 def name_of(row: KeyRow) -> str:

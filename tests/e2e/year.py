@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from reconciler.core.plan import Operation as Op
 from reconciler.errors import ExitCode
 from reconciler.sandbox.server import SandboxServer
+from tests.canary.recording import watching
 from tests.e2e.servers import SERVERS
 from tests.e2e.timeline import DAY, HOUR, MINUTE, Timeline, second_account
 
@@ -290,16 +291,18 @@ def live(server: Server, sandbox: SandboxServer, root: Path) -> Timeline:
     for title, step in STEPS:
         life.begin_step(title)
         step(life)
-    assert life.leaks() == []
     return life
 
 
 def main() -> None:
     """Print the story of every server."""
     for server in LIVED_ON:
-        with tempfile.TemporaryDirectory() as folder, SandboxServer() as sandbox:
+        with watching() as recorder, tempfile.TemporaryDirectory() as folder, SandboxServer() as sandbox:
             print(f"# {server.title}")
-            print("\n".join(live(server, sandbox, Path(folder) / "project").story), end="\n\n")
+            story = "\n".join(live(server, sandbox, Path(folder) / "project").story)
+            recorder.watch.hear("the story", story)
+            assert recorder.leaks(Path(folder)) == []
+            print(story, end="\n\n")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 if TYPE_CHECKING:
     from types import TracebackType
 
-TOKEN = "vault-token-8c1fd02e"
+TOKEN = "vault-token-SSDCshlF58swfxktKmyY"
 PAGE = 2
 
 

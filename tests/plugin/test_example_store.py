@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from reconciler.core.secret import Secret
 from reconciler.errors import CredentialsError, SinkError, SinkRefusedError, SinkUnverifiedError
-from tests.contract.leaks import leaked, shown
+from tests.canary.shown import leaked, shown
 from tests.contract.sink_faults import ENTRY, NEW, OLD, receipt
 from tests.plugin.example_store import Options, build
 from tests.plugin.fake_vault import TOKEN, FakeVault

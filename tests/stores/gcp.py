@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from reconciler.ports.clock import Clock
 
 PROJECT = "acme-prod"
-TOKEN = "ya29.good-4f1c0a9d27b35e68"
+TOKEN = "ya29.good-LudNRWrc7reJSMvYUsDB"
 EVERYTHING = frozenset(
     f"secretmanager.{name}"
     for name in (

@@ -20,12 +20,14 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from nacl.exceptions import CryptoError
 from nacl.public import PrivateKey, SealedBox
 
+from tests.canary.recording import RECORDER
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-WRITER = "github_pat_writer_3b1c9e"
-READER = "github_pat_reader_77d0a2"
-WORKFLOW = "ghs_workflow_5521aa"
+WRITER = "github_pat_writer_o1gtV79YAxJxud4PhSRv"
+READER = "github_pat_reader_rLRKD6v8dOAieDHMkjXX"
+WORKFLOW = "ghs_workflow_2Kvf8THRXfEuzcrJaBnx"
 APP_ID = "4711"
 INSTALLATION = "99"
 MOST_BYTES = 48 * 1024
@@ -74,6 +76,9 @@ class Request:
     token: str
     headers: Mapping[str, str]
     body: Any
+
+    def __post_init__(self) -> None:
+        RECORDER.watch.hear("a request to GitHub or GitLab", repr([self.path, self.query, self.body]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

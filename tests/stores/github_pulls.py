@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from tests.stores.github import Request
 
 REPOSITORY = "acme/keys"
-WORKFLOW = "ghs_workflow_keys_5521aa"
+WORKFLOW = "ghs_workflow_keys_zymMlopiWfqUyHRSIf8N"
 APP = "ghs_installation_keys_91be07"
 PROPOSER = "ghs_proposer_keys_40ac2d"
-PERSON = "github_pat_person_keys_3b1c9e"
-READER = "ghs_reader_keys_77d0a2"
+PERSON = "github_pat_person_keys_FmAUNLnY5Yx0y3RnjDQl"
+READER = "ghs_reader_keys_428dzh2vLtHUaNce8zNb"
 ACTIONS_APP = 15_368
 OTHER_APP = 4_711
 START = datetime(2026, 11, 20, 12, 0, 0, tzinfo=UTC)

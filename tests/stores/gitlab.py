@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 PROJECT = 4711
 MERGE_REQUEST = 7
 BOT = "project_4711_bot_5b1c"
-TOKEN = "glpat-bot-5521aa"
-READER = "glpat-reader-77d0a2"
+TOKEN = "glpat-bot-YEj8mQ9Ge9RYZ2JNM2Zz"
+READER = "glpat-reader-wGVkXlUhlD9niyBfsTTG"
 HOLDERS = {TOKEN: BOT, READER: "reader"}
 MOST_OF_NOTE = 1_000_000
 _NOTES = re.compile(rf"/projects/{PROJECT}/merge_requests/{MERGE_REQUEST}/notes(?:/(\d+))?")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from reconciler.ports.clock import Clock
 
 NAMESPACE = "apps"
-TOKEN = "eyJhbGciOi.good-4f1c0a9d27b35e68"
+TOKEN = "eyJhbGciOi.good-Ne0za3qYdqUcgQ0VnGFk"
 DEFAULT_SECRET = "llm-keys"
 _PATH = re.compile(r"/api/v1/namespaces/([^/]+)/secrets/([^/]+)")
 _REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-ROOT_TOKEN = "root-4d1f90ab27c35e68"
+ROOT_TOKEN = "root-YYGGtZL2hKCBHKTihFCW"
 READY = "Development mode should NOT be used"
 FULL = """
 path "{mount}/data/*" {{ capabilities = ["create", "read", "update", "patch"] }}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
+from unittest.mock import patch
 
 import pytest
 
@@ -22,7 +23,16 @@ from reconciler.errors import (
     SinkError,
 )
 from reconciler.ports.sink import Entry
-from reconciler.providers.memory import CLASS_A, CLASS_B, CLASS_C, CLASS_D, CLASS_E, Behaviour, MemoryServer
+from reconciler.providers.memory import (
+    CLASS_A,
+    CLASS_B,
+    CLASS_C,
+    CLASS_D,
+    CLASS_E,
+    Behaviour,
+    MemoryProvider,
+    MemoryServer,
+)
 from reconciler.sinks.memory import MemorySink, Step
 from tests.unit.app.stage import SMALL, Stage, key
 
@@ -30,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from reconciler.core.fields import Spec
+    from reconciler.core.model import Listing
     from reconciler.core.report import Outcome
     from reconciler.providers.memory import MemoryCall
 
@@ -247,8 +258,27 @@ def test_a_create_that_returned_nothing_needs_the_list() -> None:
     assert_born(stage, "k1")
 
 
+@pytest.mark.parametrize("lost", [False, True])
+def test_a_list_that_lags_behind_a_create_is_waited_for(*, lost: bool) -> None:
+    """Given up at once, the key would be minted again by a next run that comes too soon."""
+    stage = born(CLASS_D)
+    plan = stage.plan()
+    listed = MemoryProvider.list_keys
+    lists: list[Listing] = []
+
+    def lagging(provider: MemoryProvider) -> Listing:
+        lists.append(listed(provider))
+        return replace(lists[-1], keys=()) if len(lists) in {2, 3} else lists[-1]
+
+    if lost:
+        stage.on("create_key", OutcomeUnknownError("timeout; run again"), after=True)
+    with patch.object(MemoryProvider, "list_keys", lagging):
+        assert [outcome.status for outcome in stage.apply(plan).outcomes] == [Status.DONE]
+    assert_born(stage, "k1")
+
+
 def test_a_create_whose_row_is_not_listed_is_unknown() -> None:
-    """A list that lags behind the create ends the run; the next one finds the row."""
+    """A list that lags too long ends the run; the next one finds the row."""
     stage = born(CLASS_D)
     stage.server.after = lambda call: stage.server.remove("k1") if call.method == "create_key" else None
     outcome = only(stage)

@@ -35,10 +35,12 @@ class Odd:
 
     Attributes:
         refuses_marks: names with a slash are rejected.
+        refuses_all: every create is rejected.
         hides_for: how many lists a new key is missing from.
         renames: what the list shows instead of the name.
         ignores: fields that an update does not change.
         rejects: fields that an update is rejected for.
+        cents: amounts that are cut to the cent.
         other_secret: a replay shows another secret.
         second_key: a replay makes another key.
         cannot_disable: raised instead of disabling.
@@ -48,10 +50,12 @@ class Odd:
 
     inner: MemoryProvider
     refuses_marks: bool = False
+    refuses_all: bool = False
     hides_for: int = 0
     renames: str | None = None
     ignores: frozenset[str] = frozenset()
     rejects: frozenset[str] = frozenset()
+    cents: frozenset[str] = frozenset()
     other_secret: bool = False
     second_key: bool = False
     cannot_disable: Exception | None = None
@@ -84,7 +88,7 @@ class Odd:
 
     def create_key(self, request: MintRequest) -> Minted:
         """Create with the oddities."""
-        if self.refuses_marks and "/" in request.name:
+        if self.refuses_all or (self.refuses_marks and "/" in request.name):
             msg = "invalid name; use letters"
             raise RequestRejectedError(msg)
         self.creates += 1
@@ -102,9 +106,8 @@ class Odd:
         if self.rejects & changes.keys():
             msg = "unknown field; remove it"
             raise RequestRejectedError(msg)
-        self.inner.update_key(
-            key, {name: value for name, value in changes.items() if name not in self.ignores}
-        )
+        kept = {name: value for name, value in changes.items() if name not in self.ignores}
+        self.inner.update_key(key, {name: self._rounded(name, value) for name, value in kept.items()})
 
     def set_enabled(self, key: ObservedKey, *, enabled: bool) -> None:
         """Switch with the oddities."""
@@ -112,6 +115,9 @@ class Odd:
             raise self.cannot_disable
         if "enabled" not in self.ignores:
             self.inner.set_enabled(key, enabled=enabled)
+
+    def _rounded(self, name: str, value: Any) -> Any:
+        return value // 10_000 * 10_000 if name in self.cents else value
 
     def _shown(self, key: ObservedKey) -> ObservedKey:
         spec = {name: value for name, value in {**key.spec, **self.shown}.items() if name not in self.hidden}
@@ -175,6 +181,15 @@ def test_names_without_marks_are_tried_where_the_others_are_refused() -> None:
     assert ours(server) == [("probe-ab12", False)]
 
 
+def test_a_create_that_is_refused_for_another_reason_says_nothing_of_names() -> None:
+    """A plain name is refused like the marked one, so the answer to it is all that is told."""
+    found, server = probed(refuses_all=True)
+
+    assert [item.level for item in found] == [Level.FAIL]
+    assert "invalid name" in found[0].what
+    assert ours(server) == []
+
+
 def test_a_list_that_lags_is_measured() -> None:
     """In seconds; where the key never comes, that is a failure, and what the create named is disabled."""
     slow, _ = probed(hides_for=2)
@@ -222,6 +237,16 @@ def test_updates_that_do_not_take_are_failures() -> None:
             "limits.total_usd (unknown field; remove it)",
         )
     ]
+
+
+def test_amounts_that_are_kept_to_the_cent_can_be_declared() -> None:
+    """Only finer steps cannot, which is worth a warning."""
+    found, _ = probed(cents=frozenset({"limits.daily_usd"}))
+
+    assert texts(found, Level.FAIL) == []
+    (told,) = texts(found, Level.WARN)
+    assert told.startswith("amounts are kept to the cent: limits.daily_usd (it is not 1.000001")
+    assert told.endswith("declare no smaller step")
 
 
 def test_a_provider_without_limits_has_no_updates_to_tell_of() -> None:

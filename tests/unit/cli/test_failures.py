@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import gc
+import io
 import sys
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -17,7 +19,7 @@ from reconciler.errors import ExitCode, ManifestError, Problem, ReconcilerError,
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-CANARY = "cr_0123456789abcdef0123456789abcdef"
+CANARY = "cr_Cb1h6kBovq1ZtUowuNzky0B31O99h2My"
 
 
 @pytest.fixture(autouse=True)
@@ -62,6 +64,31 @@ def test_each_kind(capfd: pytest.CaptureFixture[str], error: BaseException, code
     assert output.out == ""
     assert output.err.startswith(text)
     assert CANARY not in output.err
+
+
+def test_a_directory_that_is_gone_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The error of the system says only that there is no such file, and not which."""
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+
+    assert exit_code_of(lambda: len(str(Path.cwd()))) == 1
+    assert capsys.readouterr().err.startswith("error: the current directory does not exist any more; change")
+
+
+def test_a_reader_who_has_gone_does_not_change_the_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is left in the buffer finds nobody; the run ended as it ended."""
+
+    class Gone(io.StringIO):
+        def flush(self) -> None:
+            raise BrokenPipeError
+
+    monkeypatch.setattr(sys, "stdout", Gone())
+
+    assert exit_code_of(lambda: ExitCode.CUSTODY) == 8
 
 
 def test_problems_are_listed(capsys: pytest.CaptureFixture[str]) -> None:

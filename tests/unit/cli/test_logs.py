@@ -13,7 +13,7 @@ from reconciler.cli.logs import set_up_logging
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-CANARY = "cr_0123456789abcdef0123456789abcdef"
+CANARY = "cr_MRDqj5lGboW4aZu41i36ed2HsmGFO5Wk"
 OURS = logging.getLogger("reconciler.test")
 
 

@@ -13,7 +13,7 @@ from reconciler.errors import ManifestError, Problem
 from reconciler.manifest.settings import SecretSource, Settings, SinkSettings
 
 MARK = SourceMark(file="reconciler.yaml", line=7, column=3)
-CANARY = "canary-0123456789"
+CANARY = "canary-QnICmLAqI7LfXz5D7G4H"
 
 
 def sink(kind: str = "json", **options: object) -> SinkSettings:

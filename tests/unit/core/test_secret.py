@@ -20,7 +20,7 @@ from reconciler.core.secret import Secret
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-CANARY = "cr_CANARY0123456789abcdef"
+CANARY = "cr_CANARYEudUZH7bVKpQBmX8prQimEFB"
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,8 @@ def test_ordinary_documents_are_read(body: bytes, value: object) -> None:
         (b"1e400", "a number larger than 2^53"),
         (b"-1e999999999", "a number larger than 2^53"),
         (b"0." + b"1" * 5000, "a number larger than 2^53"),
+        (b"1e" + b"9" * 20, "not JSON"),
+        (b"-0.1e-" + b"9" * 20, "not JSON"),
         (b'"\\ud800"', "half a character"),
         (b'{"\\udfff": 1}', "half a character"),
         (b'{"a": [["\\uDABC x"]]}', "half a character"),

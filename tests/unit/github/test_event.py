@@ -117,6 +117,7 @@ def _changed(*path: str, to: Any, name: str = "pull_request") -> dict[str, Any]:
         _changed("pull_request", "head", "sha", to=7),
         _changed("pull_request", "number", to=True),
         _changed("pull_request", "number", to=-1),
+        _changed("pull_request", "number", to=float("inf")),
         _changed("pull_request", "number", to="7/../8"),
         _changed("pull_request", "base", "repo", "full_name", to="acme/keys/../../mallory/keys"),
         _changed("pull_request", "base", "repo", "full_name", to="mallory/keys"),

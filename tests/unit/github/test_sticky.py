@@ -118,6 +118,27 @@ def test_an_author_that_cannot_be_shown(fake: PullsFake, github: Github, author:
         put(github, "one")
 
 
+@pytest.mark.parametrize("made", [[], {"user": "bob"}, {"user": ["bob"]}])
+def test_an_answer_of_another_form_after_a_comment(fake: PullsFake, github: Github, made: object) -> None:
+    """What was written may be there, and the error says so."""
+    fake.after = lambda request: Reply(status=201, body=made) if request.method == "POST" else None
+
+    with pytest.raises(GithubError):
+        put(github, "one")
+
+
+@pytest.mark.parametrize("number", [..., None, "seven", [7]])
+def test_a_comment_without_a_number(fake: PullsFake, github: Github, number: object) -> None:
+    """It cannot be edited, and none is written beside it."""
+    ours = {"id": number, "body": f"{PLAN.line()}\nold", "user": {"login": DEFAULT_LOGIN}}
+    rows = [{name: value for name, value in ours.items() if value is not ...}]
+    fake.before = lambda request: Reply(body=rows) if request.method == "GET" else None
+
+    with pytest.raises(GithubUnverifiedError, match="another form than it documents"):
+        put(github, "one")
+    assert fake.comments == {}
+
+
 def _signed(request: Request, author: object) -> Reply | None:
     return Reply(status=201, body={"user": author}) if request.method == "POST" else None
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 MARK = SourceMark(file="reconciler.yaml", line=5, column=7)
 ENV = SecretSource(env="TOKEN", mark=MARK)
-VALUE = "rsk_0123456789"
+VALUE = "rsk_xRNgOLJj9KCI4fP3ieyt"
 
 
 def refusal(source: SecretSource, environ: dict[str, str]) -> str:

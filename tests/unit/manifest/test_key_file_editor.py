@@ -52,6 +52,13 @@ def test_one_field_changes_and_nothing_else(name: str, line_end: str) -> None:
     assert set_fields(before, name, {"generation": 4}, file="k") == before.replace(old, new)
 
 
+def test_what_only_one_of_the_parsers_reads() -> None:
+    """A time without quotes inside of `{…}` is YAML 1.2 and loads, so the file can be edited too."""
+    before = "version: 1\nkeys: {a: {expires: 2027-01-31T00:00:00Z, generation: 1}} # c\n"
+    after = set_fields(before, "a", {"generation": 2}, file="k")
+    assert after == before.replace("generation: 1", "generation: 2")
+
+
 def test_several_fields_stand_in_the_order_given() -> None:
     """A switch is written as YAML writes it."""
     after = set_fields(FILE, "c", {"generation": 2, "overlap": "0s", "enabled": False}, file="k")

@@ -30,7 +30,7 @@ LIMITS = (
     "tokens_per_minute"
 )
 TYPES = ", ".join(BUILT_IN_TYPES)
-CANARY = "cr_canary0123456789abcdef0123456789abcdef0123456789"
+CANARY = "cr_MCTOvsIkRiwtHShql12TmVyLChxPTy1iiQyivOsxtSC2s9gb"
 
 
 def test_a_manifest_becomes_settings_and_keys(project: Project) -> None:

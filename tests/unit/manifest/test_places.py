@@ -88,6 +88,12 @@ def test_plain_http_is_for_this_machine_only(url: str) -> None:
     assert refusal(BaseUrl, url).startswith("must start with https://")
 
 
+@pytest.mark.parametrize("host", ["a" * 64, f"{'a' * 64}.example", "a." * 127 + "example"])
+def test_a_host_that_no_resolver_takes_is_found_at_load(host: str) -> None:
+    """RFC 1035 allows 63 characters between two dots and 253 in all."""
+    assert refusal(BaseUrl, f"https://{host}").startswith("must have a host of at most 253 characters")
+
+
 @pytest.mark.parametrize(
     "value",
     ["cr_secret_value", {}, {"env": "A", "file": "b"}, {"env": "1A"}, {"env": 5}, {"value": "x"}, None],

@@ -114,6 +114,7 @@ def test_what_follows_from_the_plan_cannot_be_forged(field: str, value: object) 
         ("meta.facts", []),
         ("meta.generated_at", "2026-02-30T00:00:00+00:00"),
         ("meta.eta_seconds", 2**53),
+        ("meta.facts.1.outlook.start", "9999-12-31T00:00:00+00:00"),
         ("plan", []),
         ("meta", None),
         ("format", None),

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 KEYS = "version: 1\nkeys: {}\n"
 AGE = "age1rk6u6fznu3zygn5ca978te50wf8qkg02r4mveqj0c430xywn099stkcu0t"
 SSH = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHsKLqeplhpW+uObz5dvMgjz1OxfM/XXUB+VHtZ6isGN"
-CANARY = "canary-0123456789"
+CANARY = "canary-1A3gtUmhJSuXBRvSWOQA"
 
 
 class Login(BaseModel):

@@ -13,7 +13,7 @@ from tests.clocks import FakeClock
 if TYPE_CHECKING:
     from reconciler.ports.clock import Clock
 
-TOKEN = "rsk_canary_0123456789abcdef"
+TOKEN = "rsk_canary_8WVyElRltTJx8kgs8TTJ"
 QCODE = Dialect(success="ok", details=("detail", "message", "error"))
 FAST = 0.5
 

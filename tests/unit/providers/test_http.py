@@ -293,7 +293,11 @@ class TestWriteAnswers:
             (respond(408, b""), OutcomeUnknownError, "may have been executed"),
             (respond(500, b""), OutcomeUnknownError, "may have been executed"),
             (respond(403, HTML), OutcomeUnknownError, "may have been executed"),
-            (respond(200, HTML), OutcomeUnknownError, "may have been executed"),
+            (
+                respond(200, HTML),
+                OutcomeUnknownError,
+                "HTTP 200 with a web page in place of the API's answer; it may",
+            ),
             (respond(200, {"ok": False, "detail": "x"}), OutcomeUnknownError, "may have been executed"),
             (respond(307, b""), OutcomeUnknownError, "set base_url"),
             (respond(200, b'{"ok":tr'), OutcomeUnknownError, "executed, but the answer cannot be read"),

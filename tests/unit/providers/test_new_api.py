@@ -114,11 +114,12 @@ class TestCreate:
             (row(), "42", None),
             (row(key="short"), "42", None),
             (row(name="client-b", key=KEY), None, None),
-            (row(id="42"), None, None),
+            (row(id="42"), "42", None),
+            (row(id="new"), None, None),
             ([row()], None, None),
             ("created", None, None),
         ],
-        ids=range(8),
+        ids=range(9),
     )
     def test_what_the_answer_tells_is_used_and_nothing_else(
         self, data: object, key_id: str | None, secret: str | None
@@ -222,6 +223,26 @@ class TestUpdate:
             "ratio": 1.5,
             "big": 9_007_199_254_740_991,
         }
+
+    def test_numbers_that_came_otherwise_go_back_as_whole_ones(self) -> None:
+        """Go reads 5 into an integer, and refuses 5.0 and "5"."""
+        body = json.dumps({"success": True, "data": row(id="42", remain_quota=5.0, expired_time="-1")})
+        write = update({"group": ""}, respond(200, body.encode()), yes(row(remain_quota=5)))[-1]
+        assert write.body.startswith(b'{"id":42,"name"')
+        assert b'"expired_time":-1,"remain_quota":5,' in write.body
+
+    @pytest.mark.parametrize(("state", "reset"), [(2, 1), (2, 0), (1, 0)])
+    def test_a_state_that_a_server_resets_is_put_back(self, state: int, reset: int) -> None:
+        """Raising the cap of a key that is off must not switch it on."""
+        stored, after = row(status=state), row(status=reset, group="")
+        requests = update({"group": ""}, yes(stored), yes(after), yes(row(status=state, group="")))
+        assert asked(requests)[1:] == ["PUT /api/token/", "PUT /api/token/?status_only=true"]
+        assert sent(requests[1]).get("status") == (2 if state == 2 else None)
+        assert sent(requests[2])["status"] == state
+
+    def test_a_key_that_somebody_switched_off_meanwhile_stays_off(self) -> None:
+        """That was no reset: servers that reset a state make it on, or nothing."""
+        assert len(update({"group": ""}, yes(row()), yes(row(status=2, group="")))) == 2
 
     def test_nothing_to_change_asks_nothing(self) -> None:
         """An empty update is no request."""
@@ -584,12 +605,13 @@ class TestDelete:
             assert asked(server.requests) == ["DELETE /api/token/42", "GET /api/token/42"]
 
     def test_one_that_was_gone_counts_as_deleted(self) -> None:
-        """The wanted state is there."""
-        with RawServer((no("record not found"),)) as server:
-            found = adapter(server.url)
-            found.delete_key(OBSERVED)
-            found.close()
-            assert len(server.requests) == 1
+        """The wanted state is there, in either way of saying so, and it is looked at."""
+        for gone in (no("record not found"), no("record not found", 404), no("", 404)):
+            with RawServer((gone,)) as server:
+                found = adapter(server.url)
+                found.delete_key(OBSERVED)
+                found.close()
+                assert asked(server.requests) == ["DELETE /api/token/42", "GET /api/token/42"]
 
     def test_one_that_stays_is_an_error(self) -> None:
         """A yes is not proof."""
@@ -674,6 +696,28 @@ class TestReveal:
             assert found.reveal(key).reveal() == f"sk-{KEY}"
             found.close()
             assert len(server.requests) == 2
+
+    def test_a_route_may_answer_with_the_bare_key(self) -> None:
+        """Without an object around it."""
+        assert self.shown(yes(row()), yes(KEY)) == f"sk-{KEY}"
+
+    @pytest.mark.parametrize(
+        "missing",
+        [respond(404, b"404 page not found"), respond(405), respond(404)],
+        ids=["text", "405", "none"],
+    )
+    def test_a_route_may_be_missing_in_every_way(self, missing: Answer) -> None:
+        """A proxy, or the framework below, answers without the envelope."""
+        assert self.shown(yes(row()), missing, yes({"keys": {"42": KEY}})) == f"sk-{KEY}"
+
+    def test_keys_that_only_the_list_hides_are_taken_from_the_row(self) -> None:
+        """Where there is no route for it."""
+        gone = no("Invalid URL", 404)
+        with RawServer((page(row()), gone, gone, yes(row(key=KEY)))) as server:
+            found = adapter(server.url)
+            found.list_keys()
+            assert found.reveal(OBSERVED).reveal() == f"sk-{KEY}"
+            found.close()
 
     def test_a_server_without_a_way_says_so_and_loses_nothing(self) -> None:
         """The key stays as it is; it is not a lost secret, which would be minted anew."""
@@ -821,7 +865,7 @@ class TestBalance:
         [
             (yes({"id": 7, "quota": 750_000, "used_quota": 5}), 1_500_000),
             (yes({"quota": -500_000}), -1_000_000),
-            (yes({"quota": "750000"}), None),
+            (yes({"quota": "750000"}), 1_500_000),
             (yes({"quota": True}), None),
             (yes({"id": 7}), None),
             (yes(), None),

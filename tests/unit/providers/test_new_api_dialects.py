@@ -45,10 +45,14 @@ def test_documented_names_attributes() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [None, 5, "", "sk-", "sk-short", "a" * 600, "x" * 20 + "*", "with blank in it, long", "ü" * 20]
+    "value",
+    [
+        *[None, 5, "", "sk-", "sk-short", "a" * 600, "x" * 20 + "*", "with blank in it, long", "ü" * 20],
+        *["sk-abcdefgh...stuvwxyz", "sk-xxxxxxxxxxxxWXYZ", "<YOUR_COMETAPI_KEY>", "Abcd________________wxyz"],
+    ],
 )
 def test_what_is_no_plaintext(value: object) -> None:
-    """Masked, too short, too long, or not printable ASCII."""
+    """Masked in any of the usual ways, too short, too long, or not printable ASCII."""
     assert secret_in(value) is None  # type: ignore[arg-type]  # foreign
     assert revealed_in({"key": value}, "1") is None  # type: ignore[dict-item]  # likewise
     assert revealed_in({"keys": [value]}, "1") is None  # type: ignore[list-item]  # likewise

@@ -152,7 +152,7 @@ def test_a_refused_key_is_an_answer(refused: Answer) -> None:
         (respond(500), ProviderUnavailableError),
         (respond(200, b"<html>"), AnswerError),
         (respond(200, {"code": True}), AnswerError),
-        (answer(total_used="5"), AnswerError),
+        (answer(total_used="five"), AnswerError),
         (answer(expires_at=True), AnswerError),
     ],
     ids=range(7),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from reconciler.errors import AnswerError
+from reconciler.errors import AnswerError, RequestRejectedError
 from reconciler.providers._http import Reply
 from reconciler.providers._newapi_listing import Pager
 
@@ -150,7 +151,7 @@ def test_a_total_that_is_not_reached_is_an_error(total: int, size: int, match: s
 
 def test_no_rows_and_a_total_is_an_error() -> None:
     """It is not an empty account."""
-    with pytest.raises(AnswerError, match="0 are on a page"):
+    with pytest.raises(AnswerError, match="5 keys are announced and 0 are shown"):
         read(Server([], total=5))
 
 
@@ -177,10 +178,10 @@ def test_an_unknown_form_begins_with_one_and_goes_back_to_zero() -> None:
 
 
 def test_a_server_without_pages_answers_all_of_them_alike() -> None:
-    """That ends the reading as well."""
+    """Page 2 tells it from one that counts from 1, where page 0 and 1 are the same."""
     server = Server([1, 2], bare=True, base=5)
     assert read(server, "array") == [1, 2]
-    assert len(server.queries) == 2
+    assert [query["p"] for query in server.queries] == ["0", "1", "2"]
 
 
 def test_pages_without_end_are_an_error() -> None:
@@ -210,15 +211,16 @@ def test_a_form_that_contradicts_the_settings_is_an_error(shape: str, *, bare: b
         {"data": None},
         {"data": "x"},
         {"data": {}},
-        {"data": {"items": [], "total": "0"}},
+        {"data": {"items": [], "total": "none"}},
+        {"data": {"items": None}},
+        {"data": {"rules": []}},
         {"data": {"items": [], "total": -1}},
         {"data": {"items": [], "total": True}},
         {"data": {"items": {}, "total": 0}},
-        {"data": {"data": [], "total_count": 0}},
         {"data": [5]},
-        {"data": [{"id": "1"}]},
+        {"data": [{"id": "one"}]},
     ],
-    ids=range(13),
+    ids=range(14),
 )
 def test_an_unknown_form_is_never_an_empty_list(document: Any) -> None:
     """Otherwise every declared key would be minted again."""
@@ -232,6 +234,61 @@ def test_an_unknown_form_is_never_an_empty_list(document: Any) -> None:
     )
     with pytest.raises(AnswerError):
         broken.read_all()
+
+
+@pytest.mark.parametrize("total", ["2", Decimal("2.0"), None, ...])
+@pytest.mark.parametrize("name", ["items", "data", "list", "records", "rows", "tokens"])
+def test_relatives_name_and_write_it_otherwise(name: str, total: Any) -> None:
+    """The rows and their number, which may be left out as well."""
+    pages: dict[str, Any] = {"1": [{"id": "1"}, {"id": Decimal("2.0")}]}
+
+    def fetch(query: Mapping[str, str]) -> Reply:
+        data = {name: pages.get(query["p"], []), "total": total, "page": 1}
+        return Reply(document={"data": {k: v for k, v in data.items() if v is not ...}}, date=None)
+
+    found = replace(pager(Server([])), fetch=fetch).read_all()
+    assert (len(found.rows), found.shape) == (2, "object")
+
+
+@pytest.mark.parametrize("counted", [True, False])
+@pytest.mark.parametrize("count", [0, 1, 9, 10, 11, 25, 30])
+def test_an_object_whose_pages_begin_with_zero(count: int, *, counted: bool) -> None:
+    """The page called 1 is its second one, so the sum shows that one is missing."""
+
+    def fetch(query: Mapping[str, str]) -> Reply:
+        begin = int(query["p"]) * 10
+        data: Any = {"items": [{"id": number + 1} for number in range(count)][begin : begin + 10]}
+        return Reply(document={"data": {**data, "total": count} if counted else data}, date=None)
+
+    assert len(replace(pager(Server([])), fetch=fetch).read_all().rows) == count
+
+
+@pytest.mark.parametrize("refuses", [True, False])
+@pytest.mark.parametrize("bare", [True, False])
+@pytest.mark.parametrize("count", [0, 1, 9, 10, 11, 25, 30])
+def test_pages_from_one_without_a_total(count: int, *, bare: bool, refuses: bool) -> None:
+    """Page 0 is page 1 again, or refused; neither ends the list at its first page."""
+
+    def fetch(query: Mapping[str, str]) -> Reply:
+        if query["p"] == "0" and refuses:
+            message = "p must be at least 1"
+            raise RequestRejectedError(message)
+        begin = max(int(query["p"]) - 1, 0) * 10
+        rows: Any = [{"id": number + 1} for number in range(count)][begin : begin + 10]
+        return Reply(document={"data": rows if bare else {"items": rows}}, date=None)
+
+    assert len(replace(pager(Server([]), None), fetch=fetch).read_all().rows) == count
+
+
+def test_a_missing_page_zero_ends_no_list_of_bare_rows() -> None:
+    """A server that counts from 1 may show nothing at all there."""
+    pages = {"1": [{"id": 1}], "2": [{"id": 2}]}
+
+    def fetch(query: Mapping[str, str]) -> Reply:
+        rows: Any = pages.get(query["p"], [])
+        return Reply(document={"data": rows}, date=None)
+
+    assert len(replace(pager(Server([]), None), fetch=fetch).read_all().rows) == 2
 
 
 def test_null_is_no_rows_where_bare_rows_are_expected() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -196,6 +197,34 @@ def test_a_used_up_key_is_in_sync_with_every_cap_up_to_its_spend() -> None:
 
 
 @pytest.mark.parametrize(
+    ("shown", "usd"),
+    [({"unlimited_quota": True}, "unlimited"), ({"remain_quota": 0, "used_quota": 0}, 0), ({}, None)],
+)
+def test_what_is_the_same_in_every_unit_is_told_in_usd(shown: dict[str, Any], usd: object) -> None:
+    """A key that was born without anything must not look as if it were raised already."""
+    assert seen(row(**shown), unit=Unit(per_usd=None)).spec.get("limits.total_usd") == usd
+    assert "limits.total_usd" not in seen(row(**shown), COMETAPI, Unit(per_usd=None)).spec
+
+
+@pytest.mark.parametrize("left", [None, ...])
+def test_an_unlimited_key_may_show_nothing_left(left: Any) -> None:
+    """The number means nothing there."""
+    key = seen(row(unlimited_quota=True, remain_quota=left))
+    assert (key.spec["limits.total_units"], key.used_up) == ("unlimited", False)
+
+
+def test_numbers_and_switches_are_read_in_every_spelling() -> None:
+    """Floats, texts, and the 1 and 0 of databases."""
+    numbers = ("id", "user_id", "status", "expired_time", "remain_quota", "used_quota", "accessed_time")
+    usual = row()
+    for spell in (str, lambda number: Decimal(f"{number}.0")):
+        odd = row(**{name: spell(usual[name]) for name in numbers})
+        assert seen(odd) == seen(usual)
+    assert seen(row(unlimited_quota=0, model_limits_enabled=1)) == seen(usual)
+    assert seen(row(unlimited_quota=1)) == seen(row(unlimited_quota=True))
+
+
+@pytest.mark.parametrize(
     ("shown", "what"),
     [
         ([], "not an object"),
@@ -203,12 +232,12 @@ def test_a_used_up_key_is_in_sync_with_every_cap_up_to_its_spend() -> None:
         (row(id=0), "usable id"),
         (row(id=True), "usable id"),
         (row(name=None), "name is no text"),
-        (row(status="1"), "status is not a whole number"),
+        (row(status="on"), "status is not a whole number"),
         (row(remain_quota=None), "remain_quota is not"),
         (row(used_quota=True), "used_quota is not"),
         (row(expired_time=...), "expired_time is not"),
-        (row(unlimited_quota=0), "neither true nor false"),
-        (row(user_id="7"), "user_id is not"),
+        (row(unlimited_quota=2), "neither true nor false"),
+        (row(user_id="me"), "user_id is not"),
     ],
     ids=range(11),
 )

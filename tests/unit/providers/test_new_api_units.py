@@ -32,7 +32,7 @@ def found(answer: Any, dialect: Any = NEW_API, **options: object) -> tuple[int |
 
 @pytest.mark.parametrize(
     ("told", "unit"),
-    [(500_000, 500_000), (1, 1), (0, None), (-5, None), (True, None), ("500000", None), (2**54 - 1, None)],
+    [(500_000, 500_000), (1, 1), (0, None), (-5, None), (True, None), ("500000", 500_000), (2**54 - 1, None)],
     ids=range(7),
 )
 def test_what_the_server_tells(told: object, unit: int | None) -> None:

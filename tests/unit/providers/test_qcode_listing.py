@@ -70,7 +70,7 @@ def paged(total: int, size: int, **options: Any) -> Handler:
     return handler
 
 
-@pytest.mark.parametrize("name", ["keys", "items", "list", "results"])
+@pytest.mark.parametrize("name", ["keys", "items", "list", "results", "api_keys", "rows", "records", "data"])
 def test_every_known_place_of_the_array(name: str) -> None:
     """Bare, or under any of the usual names, one request is enough."""
     found, asked = read(lambda _query: {name: rows(1, 3)})
@@ -189,12 +189,13 @@ def test_an_empty_cursor_means_the_end() -> None:
     assert (len(found.rows), asked) == (3, ["/keys"])
 
 
-@pytest.mark.parametrize("count", [10, 20, 50, 100])
+@pytest.mark.parametrize("count", [10, 20, 25, 50, 100, 200])
 def test_a_round_count_is_probed_once(count: int) -> None:
     """A full first page and a complete list look alike; one more request tells, and the plan says so."""
     found, asked = read(lambda _query: {"keys": rows(1, count)})
     assert len(ids(found)) == count
-    assert asked == ["/keys", f"/keys?page=2&page_size={count}&pageSize={count}"]
+    sizes = f"page_size={count}&pageSize={count}&limit={count}"
+    assert asked == ["/keys", f"/keys?page=2&{sizes}&offset={count}"]
     assert found.warnings == (
         f"the list has exactly {count} rows and tells no total; a second page brought nothing new",
     )
@@ -210,6 +211,40 @@ def test_a_probe_that_finds_more_reads_on() -> None:
     found, asked = read(handler)
     assert (len(ids(found)), len(asked)) == (25, 4)
     assert "a second page brought 15 more" in found.warnings[0]
+
+
+@pytest.mark.parametrize("announced", [{}, {"total": 70}, {"has_more": True}], ids=str)
+def test_a_server_that_counts_in_offsets_is_read_to_its_end(announced: dict[str, Any]) -> None:
+    """It knows no page numbers, so every request tells how many rows to skip, too."""
+
+    def handler(query: Mapping[str, str]) -> object:
+        skipped, most = int(query.get("offset", "0")), int(query.get("limit", "20"))
+        last = min(skipped + most, 70)
+        more = {"has_more": last < 70} if "has_more" in announced else announced
+        return {"keys": rows(skipped + 1, last), **more}
+
+    found, _ = read(handler)
+    assert ids(found) == [f"k{number}" for number in range(1, 71)]
+
+
+def test_a_page_larger_than_the_server_allows_is_no_failure() -> None:
+    """Larger pages would only have saved requests; the list is read in those that it gives."""
+
+    def answer(connection: socket.socket, request: Received, stopping: threading.Event) -> None:
+        query = {name: values[0] for name, values in parse_qs(urlsplit(request.target).query).items()}
+        if int(query.get("page_size", "10")) > 50:
+            refused = respond(422, {"detail": [{"loc": ["query", "page_size"], "msg": "at most 50"}]})
+            refused(connection, request, stopping)
+        else:
+            respond(200, {"ok": True, "data": paged(45, 10)(query)})(connection, request, stopping)
+
+    with RawServer((answer,)) as server:
+        http = client(server.url)
+        try:
+            found = read_all(http, "/keys", lambda row: parse_row(row).id)
+        finally:
+            http.close()
+    assert len(ids(found)) == 45
 
 
 def test_pages_without_end_are_an_error() -> None:

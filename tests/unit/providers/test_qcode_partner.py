@@ -191,6 +191,33 @@ class TestCreate:
         with pytest.raises(kind):
             create(answer)
 
+    def test_a_refused_create_says_what_it_asked_for(self) -> None:
+        """It is not the declared limits that were refused, so correcting those would not help."""
+        answer = respond(422, {"detail": "daily_cost_limit_usd must be at least 5"})
+        with pytest.raises(RequestRejectedError, match=r"at least 5.*1 USD a day, 1 USD in total"):
+            create(answer)
+
+    @pytest.mark.parametrize(
+        ("listed", "detail", "kind"),
+        [
+            ("client-a", "description already in use", SecretLostError),
+            ("client-a", "daily_cost_limit_usd must be at least 5", RequestRejectedError),
+            ("client-b", "description already in use", RequestRejectedError),
+        ],
+    )
+    def test_a_name_that_is_taken_by_our_own_key(
+        self, listed: str, detail: str, kind: type[Exception]
+    ) -> None:
+        """A server that forgot the create and wants unique names will never tell the secret."""
+        listing = respond(200, {"ok": True, "data": {"keys": [{"id": "k9", "description": listed}]}})
+        with RawServer((listing, respond(404, {"detail": "?"}), respond(422, {"detail": detail}))) as server:
+            provider = QCodePartner(client(server.url))
+            provider.list_keys()
+            with pytest.raises(kind) as caught:
+                provider.create_key(REQUEST)
+            provider.close()
+        assert getattr(caught.value, "key_id", None) == ("k9" if kind is SecretLostError else None)
+
     def test_no_secret_is_in_an_error_or_a_log(self, caplog: pytest.LogCaptureFixture) -> None:
         """Neither token nor key, with every logger at DEBUG."""
         caplog.set_level(logging.DEBUG)
@@ -292,9 +319,10 @@ class TestList:
         assert len(listing.keys) == 51
         assert listing.creates_refused is not None
         assert listing.warnings == (
-            "51 of 51 keys do not show all their limits; what is not shown is not compared",
+            "51 of 51 keys do not show all their limits, or whether they are on; not shown is not compared",
         )
         assert len(sandbox.operator.requests()) == 1
+        assert listing.abridged == {key.id for key in listing.keys}
 
     def test_a_spent_budget_leaves_things_unknown(self, sandbox: SandboxServer) -> None:
         """Details are a courtesy: without requests left for them, the list stands as it is."""

@@ -123,6 +123,12 @@ class TestRead:
         assert (usage.daily, usage.requests, usage.monthly) == (42_040_000, 115, 8_837_560_000)
         assert (usage.monthly_limit, usage.active) == (13_000_000_000, True)
 
+    def test_numbers_as_databases_write_them(self) -> None:
+        """A decimal zero of eight places has an exponent, and a boolean may be a count."""
+        costs = {"current_daily_cost": "0E-8", "monthly_cost_used": "8.83756E+3"}
+        found = usage_of({"is_active": 0, **costs})
+        assert (found.active, found.daily, found.monthly) == (False, 0, 8_837_560_000)
+
     def test_keys_of_one_name_stay_apart(self) -> None:
         """Names are not promised to be unique."""
         found = listed(EXAMPLE, EXAMPLE, {**EXAMPLE, "id": "k7"})
@@ -154,11 +160,12 @@ class TestRead:
             keys(5),
             keys({**EXAMPLE, "name": ""}),
             keys({**EXAMPLE, "is_active": "yes"}),
+            keys({**EXAMPLE, "is_active": 2}),
             keys({**EXAMPLE, "current_daily_cost": -1}),
             keys({**EXAMPLE, "current_daily_cost": True}),
             keys({**EXAMPLE, "monthly_cost_used": "much"}),
         ],
-        ids=range(11),
+        ids=range(12),
     )
     def test_a_list_that_is_not_understood_is_an_error(self, answer: Answer) -> None:
         """An unknown form is not an empty account."""
@@ -290,19 +297,21 @@ class TestRows:
             ({"expires_at_display": "永久"}, "never"),
             ({"expires_at_display": 5}, None),
             ({"expires_at_display": "2026/13/01 00:00"}, None),
+            ({"expires_at_display": "0001/01/01 00:00"}, None),
             ({"expires_at_display": "2026/08/22 21:35:10"}, None),
             ({"expires_at_display": "x" * 100}, None),
             ({"expires_at_display": ...}, None),
             ({"expires_at": "2026-08-22T00:00:00+02:00"}, "2026-08-21T22:00:00Z"),
             ({"expires_at": "2026-08-22T00:00:00"}, "2026-08-22T13:35:00Z"),
             ({"expires_at": "soon"}, "2026-08-22T13:35:00Z"),
+            ({"expires_at": "0001-01-01T00:00:00+23:59"}, "2026-08-22T13:35:00Z"),
             ({"expires_at": 1_893_456_000}, "2030-01-01T00:00:00Z"),
             ({"expires_at": 1_893_456_000_500}, "2030-01-01T00:00:00Z"),
             ({"expires_at": 9 * 10**15}, "2026-08-22T13:35:00Z"),
             ({"expires_at": 0}, "2026-08-22T13:35:00Z"),
             ({"expires_at": None, "expires_at_display": ...}, "never"),
         ],
-        ids=range(17),
+        ids=range(19),
     )
     def test_when_a_key_ends(self, changes: dict[str, Any], expires: str | None) -> None:
         """A machine's spelling counts before the one for people, and an unknown one counts for nothing."""

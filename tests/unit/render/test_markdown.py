@@ -63,6 +63,21 @@ def test_any_name_stays_in_its_cell(name: str) -> None:
     assert html <= OURS
 
 
+@pytest.mark.parametrize("limit", [3_000, 8_000])
+def test_balances_of_many_accounts_are_cut_too(limit: int) -> None:
+    """There is one for each account; what is left out is counted, and other lines of the footer stay."""
+    [funds] = samples.rich_plan().meta.funds
+    many = tuple(replace(funds, account=f"account-{number}") for number in range(500))
+    page = fit_plan(samples.plan(samples.EVERY_KIND, funds=many), limit=limit)
+
+    assert len(page.text.encode()) <= limit
+    assert re.search(r"\d+ of 500 lines “Balance”", page.text)
+    assert {line.split(":")[0] for line in page.text.split("---\n")[-1].splitlines()} >= {
+        "Exposure",
+        "Requests",
+    }
+
+
 def test_red_rows_come_first() -> None:
     """A reviewer meets who is cut off before anything else."""
     text = render_plan(samples.rich_plan())

@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from reconciler.sandbox.accounts import NEWAPI_ACCOUNTS
 from reconciler.sandbox.database import Database
 from reconciler.sandbox.server import SandboxServer
 
@@ -106,7 +105,8 @@ def _connect(server: SandboxServer, label: str) -> httpx.Client:
 
 
 def _speak(server: SandboxServer, label: str) -> httpx.Client:
-    account = {account.label: account for account in NEWAPI_ACCOUNTS}[label]
+    account = server.store.accounts.get(label)
+    assert account
     scheme = "" if account.vendor == "cometapi" else "Bearer "
     headers = {"Authorization": scheme + account.token, "New-Api-User": str(account.user_id)}
     return httpx.Client(

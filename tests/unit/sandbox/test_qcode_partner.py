@@ -233,11 +233,13 @@ def test_fixed_windows_are_a_switch(one: httpx.Client, operator: OperatorClient)
 
 
 def test_retry_after_can_be_a_date_or_missing(one: httpx.Client, operator: OperatorClient) -> None:
-    """A client meets every form that RFC 9110 allows."""
+    """A client meets every form that RFC 9110 allows, and the fraction that it does not."""
     operator.set_clock(NOON, frozen=True)
     operator.set_limit("minute", 0)
     operator.set_switches(retry_after="date")
     assert one.get("/me").headers["retry-after"] == "Sun, 01 Mar 2026 12:01:00 GMT"
+    operator.set_switches(retry_after="fraction")
+    assert one.get("/me").headers["retry-after"] == "59.75"
     operator.set_switches(retry_after="absent")
     assert "retry-after" not in one.get("/me").headers
 

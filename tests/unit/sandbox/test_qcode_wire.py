@@ -159,6 +159,20 @@ def test_paging_can_end_empty_or_hide_itself(one: httpx.Client, operator: Operat
     assert "pagination" not in listed(one)
 
 
+def test_offsets_in_place_of_pages(one: httpx.Client, operator: OperatorClient) -> None:
+    """`limit` and `offset` are known and page numbers are not."""
+    make(operator, 5)
+    operator.set_switches(list_paging="offset", list_page_size=2)
+    queries = ("", "?page=2", "?offset=4", "?limit=4&offset=1")
+    assert [[row["name"] for row in listed(one, query)["keys"]] for query in queries] == [
+        ["k4", "k3"],
+        ["k4", "k3"],
+        ["k0"],
+        ["k3", "k2", "k1", "k0"],
+    ]
+    assert "pagination" not in listed(one)
+
+
 def test_page_sizes_are_a_closed_set(one: httpx.Client, operator: OperatorClient) -> None:
     """10, 20, 50 and 100 are honoured under both spellings; anything else is the default."""
     make(operator, 60)
@@ -254,6 +268,15 @@ def test_the_enabled_field(one: httpx.Client, operator: OperatorClient, field: s
     row = listed(one)["keys"][0]
     assert row[field] == shown
     assert len({"is_active", "active", "enabled", "status"} & set(row)) == 1
+
+
+def test_numbers_as_databases_write_them(one: httpx.Client, operator: OperatorClient) -> None:
+    """Booleans as 1 and 0, amounts with exponents, and limits kept to the cent."""
+    operator.set_switches(booleans="number", numbers="exponent", amounts_kept="cents")
+    one.post("/keys", json={"description": "a", "daily_cost_limit_usd": 10, "total_cost_limit_usd": 20.126})
+    (row,) = listed(one)["keys"]
+    assert (row["is_active"], row["total_cost_usd"]) == (1, "0E+0")
+    assert (row["daily_cost_limit_usd"], row["total_cost_limit_usd"]) == ("1E+1", "2.013E+1")
 
 
 def test_the_id_field(one: httpx.Client, operator: OperatorClient) -> None:

@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.canary.recording import RECORDER
 from tests.contract.age_reader import IDENTITY, open_age, open_sops
 
 if TYPE_CHECKING:
@@ -57,9 +58,10 @@ def _node(form: str, path: Path) -> str:
 
 
 def _said(program: list[str], *, stdin: bytes = b"", **environment: str) -> str:
-    done = subprocess.run(
-        program, input=stdin, env={**os.environ, **environment}, capture_output=True, check=False
-    )
+    with RECORDER.watch.muted():
+        done = subprocess.run(
+            program, input=stdin, env={**os.environ, **environment}, capture_output=True, check=False
+        )
     assert done.returncode == 0, done.stderr.decode()
     return done.stdout.decode()
 

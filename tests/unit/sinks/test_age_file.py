@@ -10,8 +10,8 @@ import pytest
 from reconciler.core.secret import Secret
 from reconciler.errors import SinkError, SinkRefusedError
 from reconciler.sinks.age_file import build
+from tests.canary.shown import leaked, shown
 from tests.contract.age_reader import IDENTITY, RECIPIENT, open_age
-from tests.contract.leaks import leaked, shown
 from tests.contract.sink_faults import ENTRY, NAME, NEW, OLD, receipt
 from tests.unit.sinks.interop import age_readers
 

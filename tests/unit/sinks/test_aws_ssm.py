@@ -11,8 +11,8 @@ import pytest
 from reconciler.core.secret import Secret
 from reconciler.errors import CredentialsError, SinkError, SinkRefusedError, SinkUnverifiedError
 from reconciler.sinks import aws_ssm
+from tests.canary.shown import leaked, shown
 from tests.clocks import FakeClock
-from tests.contract.leaks import leaked, shown
 from tests.contract.sink_faults import ENTRY, NAME, NEW, OLD, receipt
 from tests.stores.aws import between, tags
 

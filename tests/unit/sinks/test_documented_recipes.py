@@ -19,7 +19,8 @@ from reconciler.errors import SinkRefusedError, SinkUnverifiedError
 from reconciler.manifest.wire_sinks import SinkFields
 from reconciler.sinks import exec_hook
 from reconciler.sinks._receipts import ReceiptsFile, Record
-from tests.contract.leaks import leaked
+from tests.canary.recording import RECORDER
+from tests.canary.shown import leaked
 from tests.contract.sink_faults import ENTRY, NAME, NEW, OLD, receipt
 from tests.stores.vendor_programs import LOGINS, install, stored
 
@@ -81,6 +82,7 @@ class Tried:
 def try_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Tried]:
     """Return what makes a recipe runnable: every stand-in is on the path, and all are logged in."""
     install(tmp_path)
+    RECORDER.watch.keeps(tmp_path / "state.json")
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     for variable in LOGINS.values():

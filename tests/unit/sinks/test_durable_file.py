@@ -63,6 +63,20 @@ def test_missing_directories_are_made_for_the_owner_only(tmp_path: Path) -> None
     ] * 2
 
 
+def test_the_owner_keeps_the_rights_that_a_umask_takes(tmp_path: Path) -> None:
+    """Without them, the next run could not get at the directory, the lock or the file."""
+    file = DurableFile(tmp_path / "new" / "keys.env")
+    os.umask(0o777)
+    with file.locked():
+        file.replace(Secret("A=1\n"))
+
+    found = {
+        path.name: stat.S_IMODE(path.stat().st_mode)
+        for path in (file.path.parent, *file.path.parent.iterdir())
+    }
+    assert found == {"new": 0o700, "keys.env": 0o600, "keys.env.lock": 0o600}
+
+
 def test_a_directory_made_meanwhile_is_used(file: DurableFile, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two runs that start together do not stumble over each other's directory."""
     nested = DurableFile(file.path.parent / "made" / "keys.env")

@@ -13,8 +13,8 @@ from reconciler.core.secret import Secret
 from reconciler.errors import SinkError, SinkRefusedError
 from reconciler.sinks._age import seal
 from reconciler.sinks.escrow import AgeEscrow, file_name, open_sealed
+from tests.canary.shown import leaked
 from tests.contract.age_reader import IDENTITY, RECIPIENT, open_age
-from tests.contract.leaks import leaked
 from tests.contract.sink_faults import NEW, receipt
 
 if TYPE_CHECKING:
@@ -138,7 +138,15 @@ class TestOpening:
         assert not leaked(str(caught.value), NEW)
 
     @pytest.mark.parametrize(
-        "text", ["", "nothing", IDENTITY[:-1], "-----BEGIN OPENSSH PRIVATE KEY-----\nx\n"]
+        "text",
+        [
+            "",
+            "nothing",
+            IDENTITY[:-1],
+            "\udcff",
+            "-----BEGIN OPENSSH PRIVATE KEY-----\nx\n",
+            "-----BEGIN OPENSSH PRIVATE KEY-----\n\u00e9\n",
+        ],
     )
     def test_an_identity_file_without_an_identity(self, escrow: AgeEscrow, tmp_path: Path, text: str) -> None:
         """It is not repeated in the error."""
@@ -160,6 +168,8 @@ class TestOpening:
             {"secret": 7},
             {"sealed_at": "yesterday"},
             {"sealed_at": "2026-11-20T12:00:00"},
+            {"sealed_at": "9999-12-31T23:59:59-23:59"},
+            {"secret": "\ud800"},
         ],
         ids=lambda content: str(content)[:20],
     )

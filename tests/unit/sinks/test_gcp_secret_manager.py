@@ -19,8 +19,8 @@ from reconciler.errors import (
 )
 from reconciler.sinks import gcp_secret_manager
 from reconciler.sinks.gcp_secret_manager import PERMISSIONS
+from tests.canary.shown import leaked, shown
 from tests.clocks import FakeClock
-from tests.contract.leaks import leaked, shown
 from tests.contract.sink_faults import ENTRY, NAME, NEW, OLD, make_ready, receipt
 from tests.stores.gcp import running
 

@@ -20,8 +20,8 @@ from reconciler.errors import (
 )
 from reconciler.ports.sink import Entry
 from reconciler.sinks import github_actions
+from tests.canary.shown import leaked, shown
 from tests.clocks import FakeClock
-from tests.contract.leaks import leaked, shown
 from tests.stores.github import (
     APP_ID,
     INSTALLATION,
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 
     from tests.stores.github import GithubFake, Request
 
-OLD, NEW = "sk-old-4f1c0a9d27b35e68", "sk-new-b8e27d61c0f3495a"
-EXPIRED = "github_pat_4f1c0a9d27b35e68"
+OLD, NEW = "sk-old-i3FSJb2w7vQZXdtbBtS4", "sk-new-v8U3SItlSkcI51GxlBNg"
+EXPIRED = "github_pat_Iunq2xmHRN0WwJnuGTXM"
 ORIGIN = "https://api.example"
 NAME = "CLIENT_A_KEY"
 ENTRY = Entry(name=NAME, address="reseller/client-a", origin=ORIGIN)

@@ -12,8 +12,8 @@ from reconciler.core.secret import Secret
 from reconciler.errors import CredentialsError, SinkError, SinkRefusedError, SinkUnverifiedError
 from reconciler.ports.sink import Entry
 from reconciler.sinks import kubernetes
+from tests.canary.shown import leaked, shown
 from tests.clocks import FakeClock
-from tests.contract.leaks import leaked, shown
 from tests.contract.sink_faults import ENTRY, NAME, NEW, OLD, ORIGIN, receipt
 from tests.stores.kubernetes import DEFAULT_SECRET, Row, running
 

@@ -135,9 +135,10 @@ def damaged(**changes: object) -> str:
         damaged(fingerprint="short"),
         damaged(delivered_at="yesterday"),
         damaged(delivered_at="2026-11-20T12:00:00"),
+        damaged(delivered_at="0001-01-01T00:00:00+23:59"),
         damaged(extra="x"),
     ],
-    ids=range(22),
+    ids=range(23),
 )
 def test_a_damaged_file_is_an_error_with_the_remedy(receipts: ReceiptsFile, content: str) -> None:
     """Whatever is wrong, it is never taken for "nothing was delivered"."""

@@ -10,9 +10,9 @@ import pytest
 
 from reconciler.core.secret import Secret
 from reconciler.sinks._redaction import presentable
-from tests.contract.leaks import leaked
+from tests.canary.shown import leaked
 
-CANARY = "sk-live/+a9f3=Zq7Kd0mWx28"
+CANARY = "sk-live/+a9f3=Zq7Kd0mWx28jUm74BKs"
 RAW = CANARY.encode()
 
 

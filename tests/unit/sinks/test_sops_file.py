@@ -12,8 +12,8 @@ import pytest
 from reconciler.core.secret import Secret
 from reconciler.errors import SinkRefusedError
 from reconciler.sinks.sops_file import build
+from tests.canary.shown import leaked
 from tests.contract.age_reader import RECIPIENT, open_sops
-from tests.contract.leaks import leaked
 from tests.contract.sink_faults import ENTRY, NAME, OLD, receipt
 from tests.unit.sinks.interop import sops_readers
 
@@ -48,6 +48,15 @@ def test_the_file_is_of_the_documented_form(tmp_path: Path) -> None:
     assert document["sops"]["lastmodified"] == "2026-11-20T12:00:01Z"
     assert [item["recipient"] for item in document["sops"]["age"]] == [RECIPIENT]
     assert leaked(text, OLD) == []
+
+
+@pytest.mark.parametrize("content", ['{"%s": "\\ud800"}', '{"%s": 7}', "[]", "{", "[" * 100_000])
+def test_a_file_of_another_form_is_not_what_was_delivered(content: str, tmp_path: Path) -> None:
+    """Somebody else wrote it, and no receipt counts for it."""
+    sink(tmp_path).put(ENTRY, Secret(OLD), receipt())
+    (tmp_path / f"{NAME}.sops.json").write_text(content.replace("%s", NAME))
+
+    assert sink(tmp_path).stat([NAME]) == {}
 
 
 def test_a_changed_file_is_noticed_by_its_readers(tmp_path: Path) -> None:

@@ -27,8 +27,8 @@ from reconciler.sinks import vault
 from reconciler.sinks._vault_kv import _is_past
 from reconciler.transport.connections import Connections
 from reconciler.transport.transfer_errors import TransferError
+from tests.canary.shown import leaked, shown
 from tests.clocks import FakeClock
-from tests.contract.leaks import leaked, shown
 from tests.stores.openbao import FULL, READ_ONLY, ROOT_TOKEN, WRITE_ONLY
 from tests.unit.providers.raw_server import RawServer, respond
 
@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 
 DOCUMENTATION = Path(__file__).resolve().parents[3] / "docs/sinks.md"
 REQUEST_TOKEN = "job-7c41e5d02ab9f836"
-WRONG = "hvs.wrong-4f1c0a9d27b35e68"
-OLD, NEW = "sk-old-4f1c0a9d27b35e68", "sk-new-b8e27d61c0f3495a"
+WRONG = "hvs.wrong-tLvAeNRyN996pJD30rNG"
+OLD, NEW = "sk-old-i3FSJb2w7vQZXdtbBtS4", "sk-new-v8U3SItlSkcI51GxlBNg"
 ORIGIN = "https://api.example"
 NAME = "team/app#API_KEY"
 ENTRY = Entry(name=NAME, address="reseller/client-a", origin=ORIGIN)

@@ -10,8 +10,8 @@ import pytest
 from reconciler.core.secret import Secret
 from reconciler.errors import CredentialsError, DeferredError
 from reconciler.transport.aws_client import AwsService, access_of
+from tests.canary.shown import leaked, shown
 from tests.clocks import FakeClock
-from tests.contract.leaks import leaked, shown
 from tests.stores.aws import between
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from tests.stores.aws import Moto
 
-VALUE = "sk-new-b8e27d61c0f3495a"
+VALUE = "sk-new-v8U3SItlSkcI51GxlBNg"
 
 
 def service(

@@ -6,6 +6,7 @@ import gzip
 import json
 import logging
 import time
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -18,7 +19,7 @@ from reconciler.sandbox.server import SandboxServer
 from reconciler.transport.connections import MAX_BODY, Connections, HttpRequest
 from reconciler.transport.tls import tls_context
 from reconciler.transport.transfer_errors import ReadOnlyTransportError, TransferError
-from tests.contract.leaks import leaked, shown
+from tests.canary.shown import leaked, shown
 from tests.unit.providers.raw_server import RawServer, drip, flood, reset, respond, send, silence
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from tests.unit.providers.raw_server import Answer
 
-TOKEN, SECRET = "rsk_canary_0123456789abcdef", "sk-secret-b8e27d61c0f3495a"
+TOKEN, SECRET = "rsk_canary_f4BGDRsXTOfKWfCz7E7j", "sk-secret-nHkRbn8RQpBB1RoN6gJB"
 OK = b"HTTP/1.1 200 OK\r\n"
 
 
@@ -95,18 +96,30 @@ def test_a_request_does_not_show_its_secrets() -> None:
         (reset(), None, "the connection broke while reading"),
         (reset(OK), None, "the connection broke while reading"),
         (reset(OK + b"Content-Length: 9\r\n\r\n{"), 200, "the connection broke while reading"),
-        (send(b""), None, "the answer is not valid HTTP"),
-        (send(OK + b"Content-Length: 99\r\n\r\n{}"), 200, "the answer is not valid HTTP"),
+        (send(b""), None, "the answer is incomplete, or not valid HTTP"),
+        (send(OK + b"Content-Length: 99\r\n\r\n{}"), 200, "the answer is incomplete, or not valid HTTP"),
         (
             send(OK + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}"),
             None,
-            "the answer is not valid HTTP",
+            "the answer is incomplete, or not valid HTTP",
         ),
-        (send(OK + b"Content-Length: two\r\n\r\n{}"), None, "the answer is not valid HTTP"),
-        (send(OK + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n"), 200, "the answer is not valid HTTP"),
-        (send(OK + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n"), 200, "the answer is not valid HTTP"),
-        (send(b"\x16\x03\x01 no HTTP\r\n\r\n"), None, "the answer is not valid HTTP"),
-        (send(OK + b"X: " + b"y" * 1_000_000 + b"\r\n\r\n"), None, "the answer is not valid HTTP"),
+        (send(OK + b"Content-Length: two\r\n\r\n{}"), None, "the answer is incomplete, or not valid HTTP"),
+        (
+            send(OK + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n"),
+            200,
+            "the answer is incomplete, or not valid HTTP",
+        ),
+        (
+            send(OK + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n"),
+            200,
+            "the answer is incomplete, or not valid HTTP",
+        ),
+        (send(b"\x16\x03\x01 no HTTP\r\n\r\n"), None, "the answer is incomplete, or not valid HTTP"),
+        (
+            send(OK + b"X: " + b"y" * 1_000_000 + b"\r\n\r\n"),
+            None,
+            "the answer is incomplete, or not valid HTTP",
+        ),
     ],
     ids=[
         "reset-at-once",
@@ -148,7 +161,7 @@ def test_the_deadline_is_total(answer: Answer, status: int | None) -> None:
     assert time.monotonic() - began < 2.0
     assert (error.sent, error.status) == (True, status)
     assert leaked(shown(error), TOKEN, SECRET) == []
-    assert error.reason in {"no complete answer in time", "the answer is not valid HTTP"}
+    assert error.reason in {"no complete answer in time", "the answer is incomplete, or not valid HTTP"}
 
 
 def test_a_body_over_the_cap_is_refused_by_its_announcement() -> None:
@@ -167,7 +180,23 @@ def test_a_body_over_the_cap_is_refused_while_it_comes() -> None:
 def test_a_flood_around_the_body_is_refused() -> None:
     """Interim answers without end are bytes on the wire as well."""
     error = lost(flood(b"", b"HTTP/1.1 102 Processing\r\n\r\n" * 1000))
-    assert error.sent
+    assert (error.sent, error.reason) == (True, "the answer is incomplete, or not valid HTTP")
+
+
+def test_many_small_chunks_take_no_more_memory_than_a_few_large_ones() -> None:
+    """A million chunks of one byte are within the cap, and must not be a million objects."""
+    body = b"1\r\n \r\n" * 30_000 + b"0\r\n\r\n"
+    with (
+        RawServer((send(OK + b"Transfer-Encoding: chunked\r\n\r\n" + body),)) as server,
+        plain() as connections,
+    ):
+        connections.exchange(request("GET", server.url))
+        tracemalloc.start()
+        answer = connections.exchange(request("GET", server.url))
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert answer.content() == b" " * 30_000
+    assert peak < 3_000_000
 
 
 def test_a_body_at_the_cap_is_read() -> None:
@@ -194,6 +223,13 @@ def test_a_refused_connection_means_that_nothing_was_sent() -> None:
         error = failure(connections, request("POST", url))
     assert (error.sent, error.reason) == (False, "the connection was refused")
     assert leaked(shown(error), TOKEN, SECRET) == []
+
+
+def test_a_host_that_is_no_name_is_an_error_like_any_other() -> None:
+    """What looks like a name until it is encoded was never connected to."""
+    with plain() as connections:
+        error = failure(connections, request("POST", "https://xn--.example/x"))
+    assert (error.sent, error.reason) == (False, "the host name is not a valid one")
 
 
 def test_localhost_is_not_looked_up() -> None:

@@ -30,7 +30,9 @@ RESET = str(int(NOW.timestamp()) + 30)
         (None, None),
         ("", None),
         ("-1", None),
-        ("1.5", None),
+        ("1.5", 1.5),
+        ("1.", None),
+        ("1e3", None),
         ("1" * 5000, None),
         ("soon", None),
         ("\u0661\u0662", None),
@@ -71,7 +73,10 @@ def test_only_some_answers_ask_to_wait(status: int, headers: dict[str, str], sec
     assert asked_wait(status, headers, now=NOW, usual=5.0) == seconds
 
 
-@pytest.mark.parametrize("value", [None, "", "yesterday", "Fri, 99 Nov 2026 12:00:00 GMT", "x" * 100])
+@pytest.mark.parametrize(
+    "value",
+    [None, "", "yesterday", "Fri, 99 Nov 2026 12:00:00 GMT", "x" * 100, "Fri, 31 Dec 9999 23:59:59 -2359"],
+)
 def test_an_unreadable_date_is_no_date(value: str | None) -> None:
     """The provider's time is unknown where its header cannot be read."""
     assert http_date(value) is None

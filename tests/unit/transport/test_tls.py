@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ssl
-import subprocess
 import threading
 from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -15,6 +14,7 @@ from reconciler.core.secret import Secret
 from reconciler.transport.connections import Connections, HttpRequest
 from reconciler.transport.tls import tls_context
 from reconciler.transport.transfer_errors import TransferError
+from tests.certificates import Authority
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,17 +31,13 @@ def _same(context: ssl.SSLContext) -> ssl.SSLContext:
 
 
 @pytest.fixture
-def certificate(tmp_path: Path) -> Path:
-    """A certificate for 127.0.0.1 that signed itself, with its key in one file."""
-    key, file = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *subject]
-    subprocess.run([*command, "-keyout", key, "-out", file], check=True, capture_output=True)
-    return file
+def authority(tmp_path: Path) -> Authority:
+    """An authority that no machine knows."""
+    return Authority.create(tmp_path / "authority.pem")
 
 
 @pytest.fixture
-def server(certificate: Path) -> Iterator[str]:
+def server(authority: Authority) -> Iterator[str]:
     """An https server that answers everything with 200."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -53,10 +49,8 @@ def server(certificate: Path) -> Iterator[str]:
         def log_message(self, *_arguments: object) -> None:
             """Say nothing."""
 
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, certificate.with_name("key.pem"))
     server = HTTPServer(("127.0.0.1", 0), Handler)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
+    server.socket = authority.context().wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     yield f"https://127.0.0.1:{server.server_address[1]}"
@@ -68,16 +62,16 @@ def server(certificate: Path) -> Iterator[str]:
 def test_an_unknown_authority_is_refused(server: str) -> None:
     """Before the token is sent."""
     connections = Connections(tls=tls_context, timeout=5.0)
-    with pytest.raises(TransferError, match="certificate is not valid") as caught:
+    with pytest.raises(TransferError, match="not from an authority that this machine trusts") as caught:
         connections.exchange(request(server))
     connections.close()
 
     assert not caught.value.sent
 
 
-def test_a_ca_file_is_trusted(server: str, certificate: Path) -> None:
+def test_a_ca_file_is_trusted(server: str, authority: Authority) -> None:
     """Given as a file or as text."""
-    for context in (tls_context(certificate), tls_context(ca_text=certificate.read_text("ascii"))):
+    for context in (tls_context(authority.file), tls_context(ca_text=authority.file.read_text("ascii"))):
         connections = Connections(tls=partial(_same, context), timeout=5.0)
         assert connections.exchange(request(server)).status == 200
         connections.close()
