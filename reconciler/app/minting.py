@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from reconciler.app.row_writes import look, settle
+from reconciler.app.row_writes import READ_BACK_WAITS, look, settle
 from reconciler.core.fields import ENABLED
 from reconciler.core.identity import idempotency_key, remote_name
 from reconciler.core.model import Minted, MintRequest, ObservedKey
@@ -190,7 +190,7 @@ class Mint:
                     # Nothing is known of the first create, whatever stopped this one.
                     break
             raise error
-        if not self._new_rows(request):
+        if not self._awaited_rows(request):
             msg = f"{error}; no such key is listed yet, run again"
             raise OutcomeUnknownError(msg) from None
         return Minted(key_id=None, secret=None)
@@ -198,6 +198,15 @@ class Mint:
     def _new_rows(self, request: MintRequest) -> list[ObservedKey]:
         listed = self.provider.list_keys().keys
         return [row for row in listed if row.name == request.name and row.id not in self.known_ids]
+
+    def _awaited_rows(self, request: MintRequest) -> list[ObservedKey]:
+        """Wait a little for a list that lags; given up too soon, the next run would mint again."""
+        rows = self._new_rows(request)
+        for seconds in READ_BACK_WAITS:
+            if rows or not self.clock.sleep(seconds):
+                break
+            rows = self._new_rows(request)
+        return rows
 
     def _held(self, request: MintRequest, minted: Minted, *, again: bool) -> Held:
         """Pair a minted key with its row, and make sure that the row will be found again by its name."""
@@ -232,7 +241,8 @@ class Mint:
         rows = {} if mine is None else {mine.id: mine}
         if mine is None or again or not capabilities.idempotent_create:
             try:
-                rows |= {row.id: row for row in self._new_rows(request)}
+                listed = self._awaited_rows if mine is None else self._new_rows
+                rows |= {row.id: row for row in listed(request)}
             except ReconcilerError:
                 # A secret in hand is delivered before anything else.
                 if mine is None:

@@ -8,18 +8,20 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from reconciler.core.identity import parse_remote_name
 from reconciler.core.model import ObservedState
 from reconciler.errors import KeyNotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from reconciler.core.model import Delivery, DesiredKey, Listing, ObservedKey, Receipt
     from reconciler.ports.provider import Provider
     from reconciler.ports.sink import Sink
 
 MOST_PROBES: Final = 50
-"""Keys that are looked for by id after a list; more than these are left to a person."""
+"""Keys that are looked for by id after a list, and declared ones that are read by id where it says too
+little; more than these are left to a person."""
 
 
 def observe(
@@ -33,7 +35,8 @@ def observe(
         keys: the declared keys; those of other accounts are left out.
     """
     wanted: dict[str, list[Delivery]] = defaultdict(list)
-    for key in keys:
+    wanted_keys = list(keys)
+    for key in wanted_keys:
         if key.account in providers:
             for delivery in key.deliver:
                 wanted[delivery.sink].append(delivery)
@@ -45,8 +48,36 @@ def observe(
         for future in stats:
             receipts.update(future.result())
     for label, provider in providers.items():
-        listings[label] = _with_hidden(listings[label], provider, receipts.values())
+        declared = [key for key in wanted_keys if key.account == label]
+        whole = _with_details(listings[label], provider, declared)
+        listings[label] = _with_hidden(whole, provider, receipts.values())
     return ObservedState(listings=listings, receipts=receipts)
+
+
+def _with_details(listing: Listing, provider: Provider, keys: Sequence[DesiredKey]) -> Listing:
+    """Read the declared keys one by one where the list is too long for its provider to do it for all."""
+    names = {name for key in keys for name in (key.name, key.lifecycle.renamed_from) if name}
+    adopted = {key.lifecycle.adopt for key in keys}
+    rows = [
+        row
+        for row in listing.keys
+        if row.id in listing.abridged and (row.id in adopted or _declared_name(row) in names)
+    ]
+    found: dict[str, ObservedKey] = {}
+    for row in rows[:MOST_PROBES]:
+        with suppress(KeyNotFoundError):
+            found[row.id] = provider.get_key(row.id)
+            if found[row.id].spec.keys() <= row.spec.keys():
+                # Details that tell no more than the list would only use up the budget.
+                break
+    cost = replace(listing.cost, requests=listing.cost.requests + len(found))
+    return replace(listing, keys=tuple(found.get(row.id, row) for row in listing.keys), cost=cost)
+
+
+def _declared_name(row: ObservedKey) -> str | None:
+    # Of another namespace at worst, which costs a request and decides nothing.
+    incarnation = parse_remote_name((row.name or "").rpartition("/")[2], None)
+    return incarnation.name if incarnation else None
 
 
 def _with_hidden(listing: Listing, provider: Provider, receipts: Iterable[Receipt]) -> Listing:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from reconciler.app.doctor import failure
-from reconciler.core.fields import ENABLED, Kind, kind_of, value_text
+from reconciler.core.fields import ENABLED, MICRO, Kind, kind_of, value_text
 from reconciler.core.findings import fail, note, ok, warn
 from reconciler.core.identity import Incarnation
 from reconciler.core.model import MintRequest
@@ -38,6 +38,7 @@ MARKED: Final = "/x~9.9"
 _LOOKS: Final = 5
 _PAUSE_SECONDS: Final = 1.0
 _DAY: Final = timedelta(days=1)
+_CENT: Final = MICRO // 100
 
 
 @dataclass(slots=True, kw_only=True)
@@ -78,9 +79,10 @@ class Probe:
             first = self._create(name)
         except RequestRejectedError as error:
             text = redact(str(error), limit=300)
-            yield warn(self.where, f"names with / and ~ are refused, so use no `namespace`: {text}")
             name = f"probe-{self.tag}"
+            # Refused as well, it was not the name, and the error of this one says what it is.
             first = self._create(name)
+            yield warn(self.where, f"names with / and ~ are refused, so use no `namespace`: {text}")
         row, seconds = self._listed(name, first)
         if row is None:
             yield fail(self.where, f"the new key {name} is not in the list; look for it in the panel")
@@ -171,27 +173,45 @@ class Probe:
     def _updated(self, row: ObservedKey) -> Iterator[Finding]:
         """Yield, for each limit, whether an update takes; each is raised by the smallest step."""
         can = self.provider.capabilities
-        taken, other = [], []
+        taken, coarse, other = [], [], []
         for name in sorted(can.updatable):
-            value = self._wanted(name, can.floor.get(name))
+            value = self._wanted(name)
             if value is None:
                 continue
-            try:
-                self.provider.update_key(row, {name: value})
-            except (RequestRejectedError, OutcomeUnknownError, KeyNotFoundError) as error:
-                other.append(f"{name} ({redact(str(error), limit=200)})")
-                continue
-            if self._took(row.id, name, value):
+            why = self._refused(row, name, value)
+            if why is None:
                 taken.append(name)
+            elif kind_of(name) is Kind.MONEY and self._keeps_cents(row, name):
+                coarse.append(f"{name} ({why})")
             else:
-                other.append(f"{name} (it is not {value_text(name, value)} afterwards)")
+                other.append(f"{name} ({why})")
         if taken:
             yield ok(self.where, f"updates take: {', '.join(taken)}")
         for text in other:
             yield fail(self.where, f"an update does not take: {text}; do not declare this field")
+        for text in coarse:
+            yield warn(self.where, f"amounts are kept to the cent: {text}; declare no smaller step")
 
-    def _wanted(self, name: str, floor: Value | None) -> Value | None:
-        kind, base = kind_of(name), floor if isinstance(floor, int) else 0
+    def _refused(self, row: ObservedKey, name: str, value: Value) -> str | None:
+        """Update one field, and return why it did not take; None where it did."""
+        try:
+            self.provider.update_key(row, {name: value})
+        except (RequestRejectedError, OutcomeUnknownError, KeyNotFoundError) as error:
+            return redact(str(error), limit=200)
+        if self._took(row.id, name, value):
+            return None
+        return f"it is not {value_text(name, value)} afterwards"
+
+    def _keeps_cents(self, row: ObservedKey, name: str) -> bool:
+        # Above the floor, so that an update that does nothing is not taken for one that does.
+        return self._refused(row, name, self._floor(name) + _CENT) is None
+
+    def _floor(self, name: str) -> int:
+        floor = self.provider.capabilities.floor.get(name)
+        return floor if isinstance(floor, int) else 0
+
+    def _wanted(self, name: str) -> Value | None:
+        kind, base = kind_of(name), self._floor(name)
         if kind is Kind.MONEY:
             return base + self.provider.capabilities.money_quantum
         if kind is Kind.COUNT:

@@ -13,7 +13,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from reconciler.core.fields import Spec
-    from reconciler.core.model import DesiredAccount, DesiredKey, DesiredState, Listing
+    from reconciler.core.model import (
+        Delivery,
+        DesiredAccount,
+        DesiredKey,
+        DesiredState,
+        Listing,
+        Receipt,
+    )
     from reconciler.core.resolution import Row
 
 STAND_IN: Final = ""
@@ -25,8 +32,9 @@ _EXPIRES: Final = "expires"
 def evidence(desired: DesiredState, observed: ObservedState) -> ObservedState:
     """Return what a plan is derived from; a plan of it has the digest of a plan of the whole.
 
-    Rows of others are left out, and so are fields that nobody declares. Where keys are recognised by
-    their name alone and a row shows none, one stand-in says that such a row exists.
+    Rows of others are left out, and so are fields that nobody declares. A row that lost its name is kept
+    where a receipt tells whose it was. Where keys are recognised by their name alone and a row shows none,
+    one stand-in says that such a row exists.
 
     Args:
         desired: from the settings and the declarations.
@@ -37,7 +45,9 @@ def evidence(desired: DesiredState, observed: ObservedState) -> ObservedState:
     for label, listing in observed.listings.items():
         own = [key for key in desired.keys if key.account == label]
         left = {name: key for (old, name), key in moved.items() if old == label}
-        listings[label] = _listing(desired.accounts[label], own, left, listing)
+        account = desired.accounts[label]
+        delivered = _delivered(account, own, observed.receipts)
+        listings[label] = _listing(account, own, left, listing, delivered=delivered)
     places = {place for key in desired.keys if key.account in listings for place in key.deliver}
     rows = {(desired.accounts[label].origin, key.id) for label, kept in listings.items() for key in kept.keys}
     return ObservedState(
@@ -71,11 +81,30 @@ def stand_in(floor: Spec) -> ObservedKey:
     return ObservedKey(id=STAND_IN, name=None, spec=floor)
 
 
+def _delivered(
+    account: DesiredAccount, keys: list[DesiredKey], receipts: Mapping[Delivery, Receipt]
+) -> dict[str, str]:
+    """Return whose secret each id of an account was when a sink was given it."""
+    return {
+        receipt.remote_id: key.name
+        for key in keys
+        for place in key.deliver
+        if (receipt := receipts.get(place)) and receipt.origin == account.origin
+    }
+
+
 def _listing(
-    account: DesiredAccount, keys: list[DesiredKey], left: Mapping[str, DesiredKey], listing: Listing
+    account: DesiredAccount,
+    keys: list[DesiredKey],
+    left: Mapping[str, DesiredKey],
+    listing: Listing,
+    *,
+    delivered: Mapping[str, str],
 ) -> Listing:
     rows = governed_rows(account, keys, listing, left=left)
-    names = {row.key.id: name for name, group in rows.items() for row in group}
+    governed = {row.key.id: name for name, group in rows.items() for row in group}
+    # What a sink holds and the list has under another name, a plan says by that name.
+    names = {**delivered, **governed}
     declared = {**left, **{key.name: key for key in keys}}
     kept = [
         replace(key, spec=_read_of(key.spec, account, declared.get(names[key.id])))

@@ -308,12 +308,14 @@ class Listing:
         creates_refused: why a key minted now might not be recognised later; no key is minted then as
             long as an unrecognised row could be one of ours. None where the list shows names.
         cost: what reading it takes.
+        abridged: ids of rows of which a read of the one key may show more than the list.
     """
 
     keys: tuple[ObservedKey, ...]
     warnings: tuple[str, ...] = ()
     creates_refused: str | None = None
     cost: ListCost = field(default_factory=ListCost)
+    abridged: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

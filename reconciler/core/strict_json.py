@@ -45,7 +45,8 @@ def parse(body: bytes, *, odd_numbers: OddNumbers = "refused") -> Json:
         reason = "not UTF-8"
     except RecursionError:
         reason = "nested too deeply"
-    except ValueError:
+    except (ValueError, ArithmeticError):
+        # The latter is an exponent of twenty digits, which no `Decimal` has.
         reason = "not JSON"
     else:
         _check_depth(document)

@@ -178,6 +178,8 @@ def _write_error(call: Call, status: int, content: _Content) -> ReconcilerError:
             f"{call}: HTTP {status}{said}; the same create was executed earlier and its secret is not in the "
             "answer; run again, the key without a secret is disabled and replaced"
         )
+    if content.form is BodyForm.MARKUP:
+        said = " with a web page in place of the API's answer"
     if execution is Execution.EXECUTED:
         return OutcomeUnknownError(
             f"{call}: HTTP {status}, executed, but the answer cannot be read{said}; run again to go on"

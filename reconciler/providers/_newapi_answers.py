@@ -21,7 +21,9 @@ _USER_HEADER: Final = re.compile(r"new-api-user|登录用户不匹配", re.IGNOR
 _CREDENTIALS: Final = re.compile(
     r"access[ _]?token|unauthori[sz]ed|not logged in|banned|无权进行此操作|未登录|封禁", re.IGNORECASE
 )
-_NOT_FOUND: Final = re.compile(r"record not found", re.IGNORECASE)
+_NOT_FOUND: Final = re.compile(r"(record|token|key) not found|(令牌|记录)不存在", re.IGNORECASE)
+_NO_ROUTE: Final = re.compile(r"invalid url", re.IGNORECASE)
+_ONE_KEY: Final = re.compile(r"/api/token/[0-9]+\Z")
 _FULL: Final = re.compile(r"最大令牌数量限制")
 
 
@@ -56,9 +58,13 @@ def usage_dialect(window: float) -> Dialect:
 def refusal(call: Call, status: int, detail: str) -> ReconcilerError | None:
     """Return what a no means; None where only the status can tell."""
     said = f' ("{detail}")' if detail else ""
-    if status == HTTPStatus.NOT_FOUND:
+    # A path that the server has answers 404 for the key; upstream says so itself when it has no such path.
+    known = _ONE_KEY.search(call.path) and not _NO_ROUTE.search(detail)
+    if status == HTTPStatus.NOT_FOUND and (known or _NOT_FOUND.search(detail)):
+        return _absent(call, status, said)
+    if status in {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED}:
         return NoRouteError(
-            f"{call}: HTTP 404{said}; the server has no such path; check base_url and `dialect`"
+            f"{call}: HTTP {status}{said}; the server has no such path; check base_url and `dialect`"
         )
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR or not detail:
         return None
@@ -72,10 +78,7 @@ def refusal(call: Call, status: int, detail: str) -> ReconcilerError | None:
 
 def _business(call: Call, status: int, detail: str, said: str) -> ReconcilerError:
     if _NOT_FOUND.search(detail):
-        return KeyNotFoundError(
-            f"{call}: HTTP {status}{said}; there is no such key, or it belongs to another user; "
-            "check the token"
-        )
+        return _absent(call, status, said)
     if _CREDENTIALS.search(detail):
         return CredentialsError(
             f"{call}: HTTP {status}{said}; the access token is wrong, was renewed, or its user is disabled; "
@@ -87,3 +90,9 @@ def _business(call: Call, status: int, detail: str, said: str) -> ReconcilerErro
         else "correct the declaration or ask the provider"
     )
     return RequestRejectedError(f"{call}: HTTP {status}{said}; nothing was executed; {remedy}")
+
+
+def _absent(call: Call, status: int, said: str) -> KeyNotFoundError:
+    return KeyNotFoundError(
+        f"{call}: HTTP {status}{said}; there is no such key, or it belongs to another user; check the token"
+    )

@@ -25,7 +25,8 @@ from reconciler.providers._newapi_dialects import (
     MODELS,
     TOTAL_UNITS,
 )
-from reconciler.providers._newapi_rows import NO_EXPIRY, fitted
+from reconciler.providers._newapi_numbers import whole
+from reconciler.providers._newapi_rows import NO_EXPIRY, OFF, fitted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 _KEPT_BY_SERVER: Final = frozenset(
     {"key", "status", "used_quota", "user_id", "created_time", "accessed_time", "DeletedAt"}
 )
+_WHOLE: Final = ("id", "expired_time", "remain_quota")
 _MOST_AUTO_GROUPS: Final = 5
 
 
@@ -62,6 +64,11 @@ def overlay(row: Row, changes: Spec, dialect: NewApiDialect, unit: Unit) -> dict
     body: dict[str, Json] = {
         name: value for name, value in row.members.items() if name not in _KEPT_BY_SERVER
     }
+    # However they were shown: 5 is all that Go reads into an integer.
+    body.update({name: number for name in _WHOLE if (number := whole(body.get(name))) is not None})
+    if row.state == OFF:
+        # Most servers ignore it; one that takes the state from the ordinary body would switch the key on.
+        body["status"] = OFF
     body.update(_quota(row, changes, unit))
     models, ips = fitted(dialect, row.members)
     for name, value in changes.items():

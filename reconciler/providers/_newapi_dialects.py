@@ -136,7 +136,7 @@ HITOPEN: Final = NewApiDialect(
     # The vendor's page writes an array, the server that it names would ignore one: both are sent.
     models=ARRAY_MODELS,
     name_limit=30,
-    documented=frozenset({"auth_scheme", "page_base", "page_shape", "size_params"}),
+    documented=frozenset({"auth_scheme", "page_base", "size_params"}),
 )
 COMETAPI: Final = NewApiDialect(
     name="cometapi",

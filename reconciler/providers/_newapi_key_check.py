@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from reconciler.core.fields import ALL, NEVER, TOTAL_USD, UNLIMITED
@@ -10,11 +9,13 @@ from reconciler.errors import AnswerError, CredentialsError
 from reconciler.ports.key_check import CheckedKey
 from reconciler.providers._newapi_answers import NoRouteError, usage_dialect
 from reconciler.providers._newapi_dialects import EXPIRES, MODELS, TOTAL_UNITS
+from reconciler.providers._newapi_numbers import switch, whole
 from reconciler.providers._newapi_rows import instant
 from reconciler.providers._newapi_units import find_unit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from datetime import datetime
 
     from reconciler.core.fields import Value
     from reconciler.core.secret import Secret
@@ -94,8 +95,8 @@ def checked(document: Json, unit: Unit, now: datetime) -> CheckedKey:
         _whole(data, name) for name in ("total_granted", "total_used", "total_available", "expires_at")
     )
     members = data if isinstance(data, dict) else {}
-    unlimited = members.get("unlimited_quota") is True
-    expired = expires > 0 and datetime.fromtimestamp(expires, UTC) <= now
+    unlimited = switch(members.get("unlimited_quota")) is True
+    expired = 0 < expires <= now.timestamp()
     spent = not unlimited and left <= 0
     spec: dict[str, Value | None] = {
         TOTAL_UNITS: UNLIMITED if unlimited else granted,
@@ -117,7 +118,7 @@ def checked(document: Json, unit: Unit, now: datetime) -> CheckedKey:
 
 def _models(members: Mapping[str, Json]) -> Value | None:
     listed = members.get("model_limits")
-    if members.get("model_limits_enabled") is not True:
+    if switch(members.get("model_limits_enabled")) is not True:
         return ALL
     return (
         tuple(sorted(name for name, allowed in listed.items() if allowed))
@@ -127,8 +128,8 @@ def _models(members: Mapping[str, Json]) -> Value | None:
 
 
 def _whole(data: Json, name: str) -> int:
-    value = data.get(name) if isinstance(data, dict) else None
-    if isinstance(value, bool) or not isinstance(value, int):
+    value = whole(data.get(name)) if isinstance(data, dict) else None
+    if value is None:
         message = f"the answer about the key has no whole number {name}; check base_url"
         raise AnswerError(message)
     return value

@@ -6,7 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
-from reconciler.errors import AnswerError
+from reconciler.errors import AnswerError, KeyNotFoundError, RequestRejectedError
+from reconciler.providers._newapi_numbers import whole
 from reconciler.providers._newapi_rows import row_id
 
 if TYPE_CHECKING:
@@ -23,22 +24,21 @@ _MAX_PAGES: Final = 1000
 _READINGS: Final = 3
 # One-api's pages, whatever size is asked for.
 _SMALL_PAGE: Final = 10
+# The first is upstream's; relatives call the same otherwise (one-hub: `data` and `total_count`).
+_ROWS: Final = ("items", "data", "list", "records", "rows", "tokens")
+_TOTALS: Final = ("total", "total_count")
 
 Shape = Literal["object", "array"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """One page; `total` and `size` are None where the list is the bare rows."""
+    """One page; `total` and `size` are None where the server does not tell them."""
 
     rows: Sequence[Json]
+    shape: Shape
     total: int | None = None
     size: int | None = None
-
-    @property
-    def shape(self) -> Shape:
-        """The form that it came in."""
-        return "array" if self.total is None else "object"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,51 +107,65 @@ class Pager:
                 "set the account's `dialect: auto`, or the one that the server has"
             )
             raise AnswerError(message)
-        if page.shape == "object":
+        if page.total is not None:
             return Rows(
                 rows=self._counted(page),
                 first=first,
-                shape="object",
+                shape=page.shape,
                 page_rows=page.size or PAGE_SIZE,
                 page_requests=1,
             )
-        if self.base != 0:
-            # What a server with pages from 0 on calls page 1 is its second one.
-            first = self._page_reply(0)
-            page = page_of(first.document)
+        number = self.base
+        # What a server with pages from 0 on calls page 1 is its second one.
+        if number != 0 and (zeroth := self._zeroth()) is not None and zeroth.rows:
+            number, page = 0, zeroth
         return Rows(
-            rows=self._uncounted(page),
+            rows=self._uncounted(page, number),
             first=first,
-            shape="array",
+            shape=page.shape,
             page_rows=max(len(page.rows), _SMALL_PAGE),
             page_requests=3,
         )
+
+    def _zeroth(self) -> Page | None:
+        """Return page 0; None from a server that counts from 1 and refuses it."""
+        try:
+            return page_of(self._page_reply(0).document, may_be_null=True)
+        except (RequestRejectedError, KeyNotFoundError):
+            return None
 
     def _counted(self, first: Page) -> Sequence[Json]:
         """Read the other pages at once, and prove the sum by the total that every page tells."""
         found: dict[int, Json] = {}
         _collect(found, first.rows)
         total = first.total or 0
-        size = min(first.size or PAGE_SIZE, len(first.rows)) if len(first.rows) < total else PAGE_SIZE
-        if size == 0 or total > _MAX_PAGES * size:
+        size = min(first.size or PAGE_SIZE, len(first.rows) or PAGE_SIZE) if len(found) < total else PAGE_SIZE
+        if total > _MAX_PAGES * size:
             message = f"{total} keys are announced and {len(first.rows)} are on a page"
             raise _MovedError(message)
-        numbers = range(2, -(-total // size) + 1)
-        for page in self._pages(numbers):
+        for page in self._pages(range(2, -(-total // size) + 1)):
             if page.total != total:
                 message = "the announced total changed while the pages were read"
                 raise _MovedError(message)
             _collect(found, page.rows)
+        # What is missing at the end is on page 0 where a server counts from there.
+        if len(found) < total and (zeroth := self._zeroth()) is not None and zeroth.total == total:
+            _collect(found, zeroth.rows)
         if len(found) != total:
             message = f"{total} keys are announced and {len(found)} are shown"
             raise _MovedError(message)
         return list(found.values())
 
-    def _uncounted(self, first: Page) -> Sequence[Json]:
-        """Read on until a page is empty; a short page proves nothing where the server decides on the size."""
+    def _uncounted(self, first: Page, begin: int) -> Sequence[Json]:
+        """Read on until a page is empty; a short page proves nothing where the server decides on the size.
+
+        Args:
+            first: page number `begin`.
+            begin: 0, unless the server has no such page.
+        """
         found: dict[int, Json] = {}
         _collect(found, first.rows)
-        number = 0
+        number, alike = begin, 0
         page = first
         while page.rows:
             number += 1
@@ -159,15 +173,16 @@ class Pager:
                 message = f"there are more than {_MAX_PAGES} pages"
                 raise _MovedError(message)
             page = page_of(self._page_reply(number).document, may_be_null=True)
-            new = _collect(found, page.rows)
-            if number == 1 and page.rows and _ids(page.rows) == _ids(first.rows):
-                # A server without pages answers all of them alike.
-                return list(found.values())
-            if new < len(page.rows):
+            if page.rows and number == begin + alike + 1 and _ids(page.rows) == _ids(first.rows):
+                # Page 0 and 1 are one where a server counts from 1; a server without pages has but this one.
+                alike += 1
+                if alike > 1:
+                    return list(found.values())
+            elif _collect(found, page.rows) < len(page.rows):
                 message = "keys were made while the pages were read"
                 raise _MovedError(message)
-        if number > 1:
-            self._confirm(set(found), range(number))
+        if number > begin + 1:
+            self._confirm(set(found), range(begin, number))
         return list(found.values())
 
     def _confirm(self, known: set[int], numbers: Iterable[int]) -> None:
@@ -206,11 +221,17 @@ def page_of(document: Json, *, may_be_null: bool = False) -> Page:
     envelope = document if isinstance(document, dict) else {}
     data = envelope.get("data")
     if isinstance(data, list) or (may_be_null and "data" in envelope and data is None):
-        return Page(rows=data or [])
-    if isinstance(data, dict) and "items" in data:
-        items, total, size = data["items"], _count(data.get("total")), _count(data.get("page_size"))
-        if total is not None and (items is None or isinstance(items, list)):
-            return Page(rows=items or [], total=total, size=size or None)
+        return Page(rows=data or [], shape="array")
+    if isinstance(data, dict):
+        rows = next((data[name] for name in _ROWS if name in data), "")
+        told = next((data[name] for name in _TOTALS if data.get(name) is not None), None)
+        total = _count(told)
+        # Go writes an empty list as null, and only a total tells that from a list that is not there.
+        if (told is None and isinstance(rows, list)) or (
+            total is not None and (rows is None or isinstance(rows, list))
+        ):
+            size = _count(data.get("page_size"))
+            return Page(rows=rows or [], shape="object", total=total, size=size or None)
     message = (
         "the list of keys has an unknown form, which is not taken for an empty list; "
         "check base_url and `dialect`, and report this with the provider's name"
@@ -227,7 +248,8 @@ def _collect(found: dict[int, Json], rows: Sequence[Json]) -> int:
 
 
 def _count(value: Json) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    count = whole(value)
+    return count if count is not None and count >= 0 else None
 
 
 def _ids(rows: Sequence[Json]) -> list[int]:

@@ -27,6 +27,7 @@ from reconciler.providers._newapi_dialects import (
     UPSTREAM_IPS,
     UPSTREAM_MODELS,
 )
+from reconciler.providers._newapi_numbers import switch, whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -113,15 +114,17 @@ def parse_row(row: Json) -> Row:
     if not isinstance(row, dict):
         _refuse("a key that is not an object")
     state = _whole(row, "status")
+    unlimited = _switch(row, "unlimited_quota")
     return Row(
         id=str(row_id(row)),
         user_id=_whole(row, "user_id") if row.get("user_id") is not None else None,
         name=_text(row, "name"),
         state=state if state in _STATES else None,
         expires_at=_whole(row, "expired_time"),
-        remain=_whole(row, "remain_quota"),
+        # What is left of no limit is ignored by every server, so one may leave it out.
+        remain=0 if unlimited and row.get("remain_quota") is None else _whole(row, "remain_quota"),
         used=_whole(row, "used_quota"),
-        unlimited=_switch(row, "unlimited_quota"),
+        unlimited=unlimited,
         created_at=_whole(row, "created_time") if row.get("created_time") is not None else None,
         accessed_at=_whole(row, "accessed_time") if row.get("accessed_time") is not None else None,
         members={name: value for name, value in row.items() if name != "key"},
@@ -134,8 +137,8 @@ def row_id(row: Json) -> int:
     Raises:
         AnswerError: when it has none.
     """
-    value = row.get("id") if isinstance(row, dict) else None
-    if isinstance(value, bool) or not isinstance(value, int) or value <= 0:
+    value = whole(row.get("id")) if isinstance(row, dict) else None
+    if value is None or value <= 0:
         _refuse("a key without a usable id")
     return value
 
@@ -184,7 +187,7 @@ def _spec(row: Row, dialect: NewApiDialect, unit: Unit, now: datetime) -> dict[s
     shown: dict[str, Value | None] = {
         ENABLED: row.enabled(now),
         TOTAL_UNITS: cap,
-        TOTAL_USD: cap if isinstance(cap, str) and unit.per_usd else _usd(unit, row.cap),
+        TOTAL_USD: _usd(cap, unit, dialect),
         EXPIRES: NEVER if row.expires_at == NO_EXPIRY else instant(row.expires_at),
         MODELS: _entries(members, models, ALL),
         ALLOW_IPS: _addresses(members, ips),
@@ -207,12 +210,18 @@ def instant(seconds: int) -> str | None:
         return None
 
 
-def _usd(unit: Unit, cap: int | None) -> int | None:
-    return None if cap is None else unit.usd_of(cap)
+def _usd(cap: int | str, unit: Unit, dialect: NewApiDialect) -> int | str | None:
+    """Return a cap in micro-USD; nothing and no limit are the same in every unit, also in one nobody told."""
+    if isinstance(cap, str) or cap == 0:
+        return cap if unit.per_usd is not None or dialect.unit == "status" else None
+    return unit.usd_of(cap)
 
 
 def _since(seconds: int | None, now: datetime) -> timedelta | None:
-    return None if seconds is None else timedelta(seconds=max(now.timestamp() - seconds, 0))
+    try:
+        return None if seconds is None else timedelta(seconds=max(now.timestamp() - seconds, 0))
+    except OverflowError:  # longer ago than any calendar goes back
+        return None
 
 
 def _entries(members: Mapping[str, Json], form: ListField, word: str) -> Value | None:
@@ -222,7 +231,7 @@ def _entries(members: Mapping[str, Json], form: ListField, word: str) -> Value |
         value = members[form.array]
     if form.name not in members and value is None:
         return None
-    if form.switch is not None and members.get(form.switch) is not True:
+    if form.switch is not None and switch(members.get(form.switch)) is not True:
         return word
     if isinstance(value, list):
         found = [entry for entry in value if isinstance(entry, str)]
@@ -257,15 +266,15 @@ def _plain_text(members: Mapping[str, Json], name: str) -> str | None:
 
 
 def _whole(row: Mapping[str, Json], name: str) -> int:
-    value = row.get(name)
-    if isinstance(value, bool) or not isinstance(value, int):
+    value = whole(row.get(name))
+    if value is None:
         _refuse(f"a key whose {name} is not a whole number")
     return value
 
 
 def _switch(row: Mapping[str, Json], name: str) -> bool:
-    value = row.get(name)
-    if not isinstance(value, bool):
+    value = switch(row.get(name))
+    if value is None:
         _refuse(f"a key whose {name} is neither true nor false")
     return value
 

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from reconciler.core.strict_json import Json
 
 PREFIX: Final = "sk-"
-# Printable ASCII but for the star, which stands for what is hidden.
-_PLAIN: Final = re.compile(r"[!-)+-~]{16,512}\Z")
+# Printable ASCII; a star, dots in a row, a place holder in brackets, or one character six times in a row
+# stand for what is hidden.
+_PLAIN: Final = re.compile(r"(?!.*(?:\.\.|(.)\1{5}))[!-)+-;=?-~]{16,512}\Z")
 
 
 def secret_in(value: Json) -> Secret | None:
@@ -29,6 +30,8 @@ def secret_in(value: Json) -> Secret | None:
 
 def revealed_in(data: Json, key_id: str) -> Secret | None:
     """Return the plaintext in the answer of a reveal, for one key or for many."""
+    if isinstance(data, str):
+        return secret_in(data)
     if not isinstance(data, dict):
         return None
     keys = data.get("keys")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from reconciler.errors import AnswerError, CredentialsError, KeyNotFoundError, RequestRejectedError
 from reconciler.providers._newapi_answers import management_dialect
 from reconciler.providers._newapi_dialects import BEARER, RAW
+from reconciler.providers._newapi_numbers import whole
 from reconciler.providers._newapi_units import find_unit
 
 if TYPE_CHECKING:
@@ -94,8 +95,7 @@ class Session:
         # As with the groups, not every token may ask and not every server has the route.
         with contextlib.suppress(AnswerError, CredentialsError, KeyNotFoundError, RequestRejectedError):
             data = data_of(self.get(_USER))
-        quota = data.get("quota") if isinstance(data, dict) else None
-        return quota if isinstance(quota, int) and not isinstance(quota, bool) else None
+        return whole(data.get("quota")) if isinstance(data, dict) else None
 
     def _speak(self, auth_scheme: str | None) -> None:
         headers, window = self._options.headers, self._options.dialect.window

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Final
 from reconciler.core.fields import MICRO, money_text
 from reconciler.errors import AnswerError, CredentialsError, KeyNotFoundError, RequestRejectedError
 from reconciler.providers._newapi_dialects import quantum
+from reconciler.providers._newapi_numbers import whole
 
 if TYPE_CHECKING:
-    from reconciler.core.strict_json import Json
     from reconciler.providers._http import HttpClient
     from reconciler.providers._newapi_options import NewApiOptions
 
@@ -81,10 +81,5 @@ def _told(http: HttpClient) -> int | None:
     except (AnswerError, RequestRejectedError, CredentialsError, KeyNotFoundError):
         return None
     data = document.get("data") if isinstance(document, dict) else None
-    return _whole(data.get("quota_per_unit")) if isinstance(data, dict) else None
-
-
-def _whole(value: Json) -> int | None:
-    if isinstance(value, bool) or not isinstance(value, (int, Decimal)) or value != int(value):
-        return None
-    return int(value) if 0 < value <= _MOST_UNITS else None
+    told = whole(data.get("quota_per_unit")) if isinstance(data, dict) else None
+    return told if told is not None and 0 < told <= _MOST_UNITS else None

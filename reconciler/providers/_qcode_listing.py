@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from reconciler.errors import AnswerError
+from reconciler.errors import AnswerError, RequestRejectedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     _RowId = Callable[[Json], str]
 
-_ARRAYS: Final = ("keys", "items", "list", "results")
+_ARRAYS: Final = ("keys", "items", "list", "results", "api_keys", "apiKeys", "rows", "records", "data")
 _PAGINATION: Final = ("pagination", "page_info", "pageInfo", "meta")
 _TOTALS: Final = ("total", "total_count", "totalCount", "total_items", "totalItems")
 _TOTAL_PAGES: Final = ("total_pages", "totalPages")
@@ -25,7 +25,7 @@ _SIZES: Final = ("page_size", "pageSize", "per_page", "perPage")
 _MORE: Final = ("has_more", "hasMore", "has_next", "hasNext")
 _NEXT: Final = ("next", "next_page", "nextPage", "next_cursor", "nextCursor", "next_url", "nextUrl")
 # Exactly so many rows and no total may be a first page of a server that does not say so.
-_ROUND: Final = frozenset({10, 20, 50, 100})
+_ROUND: Final = frozenset({10, 20, 25, 30, 50, 100, 200, 250, 500, 1000})
 _LARGE_PAGE: Final = 100
 _FEW_PAGES: Final = 3
 # As many as the day's requests; a list that needs more could not be read anyway.
@@ -151,7 +151,11 @@ def _widen(http: HttpClient, path: str, page: Page, found: _Collected) -> Page:
     """Ask for larger pages where that saves requests; the page as it was where the server has none."""
     if not page.rows or len(page.rows) >= _LARGE_PAGE or _pages(page) <= _FEW_PAGES:
         return page
-    wider = page_of(_get_page(http, path, 1, _LARGE_PAGE).document)
+    try:
+        wider = page_of(_get_page(http, path, 1, _LARGE_PAGE).document)
+    except RequestRejectedError:
+        # More at once than this server allows.
+        return page
     if len(wider.rows) <= len(page.rows):
         return page
     found.add_page(wider.rows)
@@ -211,8 +215,10 @@ def _follow(http: HttpClient, path: str, found: _Collected, size: int, *, certai
 
 
 def _get_page(http: HttpClient, path: str, number: int, size: int) -> Reply:
-    # Both spellings: a server ignores the one that it does not know.
-    return http.get(path, {"page": str(number), "page_size": str(size), "pageSize": str(size)})
+    # Every spelling: a server ignores those that it does not know, and repeats itself where it knows none.
+    rows, skipped = str(size), str((number - 1) * size)
+    params = {"page": str(number), "page_size": rows, "pageSize": rows, "limit": rows, "offset": skipped}
+    return http.get(path, params)
 
 
 class _Collected:

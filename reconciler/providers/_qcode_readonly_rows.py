@@ -8,7 +8,9 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final, Never
 
 from reconciler.core.fields import ENABLED, MICRO, NEVER, UNLIMITED
+from reconciler.core.instants import utc_instant
 from reconciler.errors import AnswerError, UsageError
+from reconciler.providers._qcode_rows import NUMBER_TEXT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -94,13 +96,13 @@ def parse_usage(row: Json, zone: tzinfo) -> KeyUsage:
     name, active = row.get("name"), row.get("is_active")
     if not isinstance(name, str) or not name:
         _refuse("a key without a name")
-    if active is not None and not isinstance(active, bool):
+    if active is not None and (not isinstance(active, (bool, int)) or active not in {0, 1}):
         _refuse("an is_active that is neither true nor false")
     limit, requests, key_id = _micro(row, "monthly_cost_limit"), row.get("current_requests"), row.get("id")
     return KeyUsage(
         name=name,
         # Only active keys are listed, so one that does not say is.
-        active=active is not False,
+        active=active is None or bool(active),
         expires=_expiry(row, zone),
         daily=_micro(row, "current_daily_cost"),
         requests=requests if isinstance(requests, int) and not isinstance(requests, bool) else None,
@@ -127,16 +129,15 @@ def _expiry(row: Mapping[str, Json], zone: tzinfo) -> str | None:
         return None
     try:
         naive = datetime.strptime(shown, _FORM)  # noqa: DTZ007  # the text has no zone, which comes next
-    except ValueError:
+        return _canonical(naive.replace(tzinfo=zone))
+    except (ValueError, OverflowError):
         return None
-    return _canonical(naive.replace(tzinfo=zone))
 
 
 def _exact(value: Json) -> datetime | None:
     try:
         if isinstance(value, str) and len(value) <= _LONGEST:
-            instant = datetime.fromisoformat(value)
-            return instant if instant.tzinfo else None
+            return utc_instant(value)
         if isinstance(value, int) and not isinstance(value, bool) and value > 0:
             return datetime.fromtimestamp(value / 1000 if value >= _MILLISECONDS_FROM else value, UTC)
     except (ValueError, OverflowError, OSError):
@@ -152,7 +153,7 @@ def _micro(row: Mapping[str, Json], name: str) -> int | None:
     value = row.get(name)
     if value is None:
         return None
-    if isinstance(value, str) and value.isascii() and value.replace(".", "", 1).isdecimal():
+    if isinstance(value, str) and NUMBER_TEXT.match(value):
         value = Decimal(value)
     if isinstance(value, bool) or not isinstance(value, (int, Decimal)) or not 0 <= value <= _MAX_AMOUNT:
         _refuse(f"a {name} that is no amount")

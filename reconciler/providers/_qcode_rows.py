@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final, Never
 
 from reconciler.core.fields import ENABLED, MICRO, UNLIMITED, Kind, kind_of
+from reconciler.core.instants import utc_instant
 from reconciler.core.sanitize import redact
 from reconciler.errors import AnswerError
 
@@ -27,10 +28,26 @@ CONCURRENCY: Final = "limits.concurrency"
 
 # What the vendor page writes comes first; the rest are the spellings of the server it seems to grow from.
 _IDS: Final = ("id", "key_id", "keyId")
-_SWITCHES: Final = ("is_active", "isActive", "active", "enabled")
+_SWITCHES: Final = ("is_active", "isActive", "active", "enabled", "is_enabled", "isEnabled")
+_OFF_SWITCHES: Final = ("disabled", "is_disabled", "isDisabled")
+_STATUSES: Final = ("status", "state")
+
+
+def _amount_names(window: str) -> tuple[str, ...]:
+    return (
+        f"{window}_cost_limit_usd",
+        f"{window}_cost_limit",
+        f"{window}CostLimitUsd",
+        f"{window}CostLimitUSD",
+        f"{window}CostLimit",
+        f"{window}_limit_usd",
+        f"{window}LimitUsd",
+    )
+
+
 _LIMITS: Final[Mapping[str, Sequence[str]]] = {
-    DAILY: ("daily_cost_limit_usd", "daily_cost_limit", "dailyCostLimit"),
-    TOTAL: ("total_cost_limit_usd", "total_cost_limit", "totalCostLimit"),
+    DAILY: _amount_names("daily"),
+    TOTAL: _amount_names("total"),
     CONCURRENCY: ("concurrency_limit", "concurrencyLimit", "concurrency"),
 }
 # Only names that say both "lifetime" and "USD": a monthly or unlabelled cost would pass for lifetime spend.
@@ -46,8 +63,10 @@ _USED: Final = (
 _LIFETIME: Final = (*_USED, "total_cost", "totalCost", "total_spent", "total_used", "lifetime_cost")
 _CREATED: Final = ("created_at", "createdAt", "created", "created_time")
 _STATUS: Final = {"active": True, "enabled": True, "disabled": False, "inactive": False}
-_BOOLEAN_TEXT: Final = {"true": True, "false": False}
-_NUMBER: Final = re.compile(r"[+-]?[0-9]{1,16}(?:\.[0-9]{1,30})?\Z")
+# Databases without booleans count; other numbers say nothing.
+_BOOLEAN_TEXT: Final = {"true": True, "false": False, "1": True, "0": False}
+# With an exponent, because that is how a decimal column of eight places writes its zero: 0E-8.
+NUMBER_TEXT: Final = re.compile(r"[+-]?[0-9]{1,16}(?:\.[0-9]{1,30})?(?:[eE][+-]?[0-9]{1,2})?\Z")
 _ID: Final = re.compile(r"(?!\.{1,2}\Z)[!-~]{1,128}\Z")
 _MILLISECONDS_FROM: Final = 10**11
 _LONGEST_INSTANT: Final = 40
@@ -93,7 +112,7 @@ def parse_row(row: Json) -> Row:
     shown = {**nested, **row} if isinstance(nested, dict) else row
     names = _names_in(tuple(shown))
     spec: dict[str, Value] = {}
-    enabled = _enabled(row, names.switch)
+    enabled = _enabled(row, names)
     if enabled is not None:
         spec[ENABLED] = enabled
     for field, name in names.limits:
@@ -115,11 +134,13 @@ def parse_id(value: Json) -> str:
     """Return an id as text.
 
     Raises:
-        AnswerError: unless it is a positive integer or 1 to 128 visible ASCII characters.
+        AnswerError: unless it is a positive integer, or 1 to 128 visible ASCII characters that do not look
+            like a secret.
     """
     if isinstance(value, int) and not isinstance(value, bool) and value > 0:
         return str(value)
-    if not isinstance(value, str) or not _ID.match(value):
+    # Ids are shown in plans and errors, so one that looks like a secret is none.
+    if not isinstance(value, str) or not _ID.match(value) or redact(value) != value:
         _refuse("a key without a usable id")
     return value
 
@@ -139,6 +160,8 @@ class _Names:
 
     id: str
     switch: str
+    off_switch: str
+    status: str
     limits: tuple[tuple[str, str], ...]
     lifetime: str
     created: str
@@ -154,26 +177,32 @@ def _names_in(members: tuple[str, ...]) -> _Names:
     return _Names(
         id=first(_IDS),
         switch=first(_SWITCHES),
+        off_switch=first(_OFF_SWITCHES),
+        status=first(_STATUSES),
         limits=tuple((field, name) for field, name in limits if name),
         lifetime=first(_LIFETIME),
         created=first(_CREATED),
     )
 
 
-def _enabled(row: Mapping[str, Json], name: str) -> bool | None:
-    value = row.get(name)
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, str) and value.lower() in _BOOLEAN_TEXT:
-        return _BOOLEAN_TEXT[value.lower()]
-    if value is not None:
-        _refuse(f"{name} that is neither true nor false")
-    status = row.get("status")
+def _enabled(row: Mapping[str, Json], names: _Names) -> bool | None:
+    for name, on in ((names.switch, True), (names.off_switch, False)):
+        value = row.get(name)
+        if value is not None:
+            return _boolean(name, value) is on
+    status = row.get(names.status)
     if status is None:
         return None
     if not isinstance(status, str) or status.lower() not in _STATUS:
-        _refuse(f'the unknown status "{redact(str(status), limit=40)}"')
+        _refuse(f'the unknown {names.status} "{redact(str(status), limit=40)}"')
     return _STATUS[status.lower()]
+
+
+def _boolean(name: str, value: Json) -> bool:
+    told = _BOOLEAN_TEXT.get(str(value).lower()) if isinstance(value, (bool, int, str)) else None
+    if told is None:
+        _refuse(f"{name} that is neither true nor false")
+    return told
 
 
 # Typed, because True would be found under 1.
@@ -193,13 +222,15 @@ def _limit(field: str, name: str, value: _Plain) -> Value:
 
 
 def _lifetime(name: str, row: Mapping[str, Json]) -> Decimal | None:
-    value = _plain(name, row.get(name))
-    if value is None:
+    """Return what a key has cost; nothing is decided by it that an unknown cost would not leave undone."""
+    value = row.get(name)
+    if value is None or isinstance(value, (list, dict)):
         return None
-    number = _number(name, value)
-    if number < 0:
-        _refuse(f"a negative {name}")
-    return number
+    try:
+        number = _number(name, value)
+    except AnswerError:
+        return None
+    return None if number < 0 else number
 
 
 def _micro(number: Decimal) -> int:
@@ -216,7 +247,7 @@ def _plain(name: str, value: Json) -> _Plain:
 def _number(name: str, value: _Plain) -> Decimal:
     if isinstance(value, (int, Decimal)) and not isinstance(value, bool):
         number = Decimal(value)
-    elif isinstance(value, str) and _NUMBER.match(value.strip()):
+    elif isinstance(value, str) and NUMBER_TEXT.match(value.strip()):
         number = Decimal(value.strip())
     else:
         _refuse(f"a {name} that is not a number")
@@ -229,10 +260,9 @@ def _instant(value: Json) -> datetime | None:
     """Return an instant from ISO text with a zone, or from seconds or milliseconds since 1970."""
     if isinstance(value, str) and len(value) <= _LONGEST_INSTANT:
         try:
-            instant = datetime.fromisoformat(value)
+            return utc_instant(value)
         except ValueError:
             return None
-        return instant.astimezone(UTC) if instant.tzinfo else None
     if isinstance(value, (int, Decimal)) and not isinstance(value, bool) and value > 0:
         seconds = value / 1000 if value >= _MILLISECONDS_FROM else value
         try:

@@ -27,6 +27,7 @@ from reconciler.providers._newapi_answers import NoRouteError
 from reconciler.providers._newapi_body import create_body, encode, overlay, wanted_cap
 from reconciler.providers._newapi_dialects import AUTO_GROUP, GROUP, TOTAL_UNITS
 from reconciler.providers._newapi_listing import Pager
+from reconciler.providers._newapi_numbers import whole
 from reconciler.providers._newapi_rows import EXPIRED, OFF, ON, SPENT, observed, parse_row
 from reconciler.providers._newapi_secret import revealed_in, secret_in
 from reconciler.providers._newapi_session import TOKENS, Session, data_of
@@ -50,6 +51,8 @@ _STATUS_ONLY: Final = "/api/token/?status_only=true"
 # Reveals share 20 requests in 20 minutes with logins, counted per address.
 _REVEAL_WINDOW: Final = 1_200.0
 _CORRECTIONS: Final = 2
+# States before and after a write that was not about them; what narrows may have been somebody else.
+_RESET: Final = frozenset({(OFF, ON), (OFF, None), (ON, None)})
 _LONGEST_ID: Final = 18
 
 
@@ -66,7 +69,7 @@ class _Change:
         """Whether the write took away why the key was dead, which the server leaves it at."""
         dead = {EXPIRED, SPENT}
         was_dead = self.before.state in dead and not self.before.usable(self.now)
-        return was_dead and self.after.state in dead and self.after.usable(self.now)
+        return was_dead and self.after.state in {None, *dead} and self.after.usable(self.now)
 
 
 class NewApi:
@@ -110,7 +113,8 @@ class NewApi:
             workers=self._session.http.max_connections,
             base=1 if sniffs else dialect.page_base,
             size_params=dialect.size_params,
-            shape=None if sniffs else dialect.page_shape,
+            # Only a form that the vendor states can be contradicted.
+            shape=None if sniffs or "page_shape" not in dialect.documented else dialect.page_shape,
             # A root user of the newest servers is shown everybody's keys otherwise.
             extra={} if self._options.user_id is None else {"user_id": str(self._options.user_id)},
         )
@@ -121,7 +125,7 @@ class NewApi:
             page_rows=found.page_rows,
             page_requests=found.page_requests,
             # An empty list without a total ends at once, and one with a key by an empty page.
-            first_key=int(found.shape == "array"),
+            first_key=int(found.page_requests > 1),
         )
         rows = [self._parsed(row) for row in found.rows]
         self._owner = _owner_of(rows, self._options.user_id)
@@ -156,8 +160,8 @@ class NewApi:
         reply = self._session.write("POST", TOKENS, create_body(request.name), creates=True)
         data = data_of(reply)
         told = data if isinstance(data, dict) and data.get("name") == request.name else {}
-        key_id = told.get("id")
-        if not isinstance(key_id, int) or str(key_id) in self._listed:
+        key_id = whole(told.get("id"))
+        if key_id is None or str(key_id) in self._listed:
             # Which key is new is then seen in the list, by who was not there before.
             return Minted(key_id=None, secret=None)
         secret = secret_in(told.get("key"))
@@ -165,22 +169,34 @@ class NewApi:
 
     def reveal(self, key: ObservedKey) -> Secret:
         """Return the plaintext, from the row where the server shows it, or else by asking for it."""
-        if not self._masks:
-            data = data_of(self._session.get(_path(key.id)))
-            self._owned(self._parsed(data), key.id)
-            secret = secret_in(data.get("key") if isinstance(data, dict) else None)
-            if secret is not None:
-                return self._unique(secret, key.id)
+        masked, missing = self._masks, None
+        secret = None if masked else self._shown(key.id)
         for way in tuple(self._ways):
-            try:
-                return self._unique(self._revealed(way, key.id), key.id)
-            except NoRouteError:
-                self._ways.remove(way)
+            if secret is None:
+                try:
+                    secret = self._revealed(way, key.id)
+                except NoRouteError:
+                    self._ways.remove(way)
+                except KeyNotFoundError as error:
+                    # Without a body, a path that is missing looks like a key that is.
+                    missing = error
+        if secret is None and masked:
+            # Some servers hide keys in the list only.
+            secret = self._shown(key.id)
+        if secret is not None:
+            return self._unique(secret, key.id)
+        if missing is not None:
+            raise missing
         message = (
             f"key {key.id}: the server shows keys masked and has no way to reveal them; "
             "copy the secret from its panel, or ask the server's admin for a newer release"
         )
         raise AnswerError(message)
+
+    def _shown(self, key_id: str) -> Secret | None:
+        data = data_of(self._session.get(_path(key_id)))
+        self._owned(self._parsed(data), key_id)
+        return secret_in(data.get("key") if isinstance(data, dict) else None)
 
     def update_key(self, key: ObservedKey, changes: Spec) -> None:
         """Set some fields, and bring an expired or spent key back to life where they make it usable."""
@@ -204,6 +220,7 @@ class NewApi:
         path = _path(key.id)
         with contextlib.suppress(KeyNotFoundError):
             self._session.write("DELETE", path)
+        with contextlib.suppress(KeyNotFoundError):
             self._session.get(path)
             message = f"the server accepted the deletion of key {key.id} and still shows it; run again"
             raise AnswerError(message)
@@ -236,6 +253,9 @@ class NewApi:
                 break
             row, _ = self._fresh(key_id)
             after, now = self._put(key_id, TOKENS, self._body(row, fields, members))
+        if (before.state, after.state) in _RESET:
+            # CometAPI documents the state in the ordinary body, so a server may reset what is left out.
+            self._set_state(after, OFF if before.state == OFF else ON)
         return _Change(before=before, after=after, now=now)
 
     def _body(self, row: Row, fields: Spec, members: Mapping[str, Json] | None) -> dict[str, Json]:
@@ -264,7 +284,7 @@ class NewApi:
         """Write and return the row as it is after it: the answer where it holds the row, or a read."""
         reply = self._session.write("PUT", path, encode(dict(body)))
         data = data_of(reply)
-        if isinstance(data, dict) and str(data.get("id")) == key_id:
+        if isinstance(data, dict) and str(whole(data.get("id"))) == key_id:
             with contextlib.suppress(AnswerError):
                 return self._parsed(data), reply.date or self._clock.now()
         return self._fresh(key_id)

@@ -7,7 +7,6 @@ written with none. Importing this module loads no HTTP library, so that offline 
 
 from __future__ import annotations
 
-import json
 import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from reconciler.core.costs import ListCost
-from reconciler.core.fields import ENABLED, MICRO, Kind, kind_of, money_text
+from reconciler.core.fields import ENABLED, MICRO
 from reconciler.core.model import Capabilities, Listing, Minted, ObservedKey, RateLimits
 from reconciler.core.secret import Secret
 from reconciler.errors import (
@@ -29,6 +28,7 @@ from reconciler.errors import (
     SecretLostError,
 )
 from reconciler.providers._qcode_account import facts_of, usage_of
+from reconciler.providers._qcode_body import body_of
 from reconciler.providers._qcode_listing import read_all
 from reconciler.providers._qcode_rows import (
     CONCURRENCY,
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from reconciler.core.fields import Spec, Value
+    from reconciler.core.fields import Spec
     from reconciler.core.model import MintRequest
     from reconciler.core.strict_json import Json
     from reconciler.errors import ProviderError
@@ -78,13 +78,10 @@ _KEYS: Final = "/api/v1/reseller/keys"
 _ME: Final = "/api/v1/reseller/me"
 _BALANCE: Final = "/api/v1/reseller/balance"
 _USAGE: Final = "/api/v1/reseller/usage"
-_WIRE_NAMES: Final[Mapping[str, str]] = {
-    DAILY: "daily_cost_limit_usd",
-    TOTAL: "total_cost_limit_usd",
-    CONCURRENCY: "concurrency_limit",
-}
 # A masked secret must not pass for one: stars, three dots, or a row of crosses.
 _SECRET: Final = re.compile(r"cr_(?!.*(?:\*|\.{3}|[xX]{8}))[!-~]{16,509}\Z")
+# How servers that want descriptions to be unique may say so; no page tells.
+_TAKEN: Final = re.compile(r"already|exists|duplicate|taken|unique|in use", re.IGNORECASE)
 _SECRET_NAMES: Final = ("api_key", "apiKey", "key")
 _MOST_DETAILS: Final = 50
 _MOST_WARNINGS: Final = 20
@@ -126,10 +123,11 @@ class QCodePartner:
         warnings = list(found.warnings)
         if any(_lacks_limits(row) for row in rows) or not _shows_description(rows):
             rows = self._with_details(rows)
-        if unknown := sum(_lacks_limits(row) for row in rows):
+        abridged = frozenset(row.id for row in rows if _lacks_limits(row))
+        if abridged:
             warnings.append(
-                f"{unknown} of {len(rows)} keys do not show all their limits; "
-                "what is not shown is not compared"
+                f"{len(abridged)} of {len(rows)} keys do not show all their limits, or whether they are on; "
+                "not shown is not compared"
             )
         keys = tuple(_observed(row, found.first.date) for row in rows)
         with self._lock:
@@ -141,6 +139,7 @@ class QCodePartner:
             warnings=tuple(warnings),
             creates_refused=refused,
             cost=ListCost(requests=self._http.sent - before),
+            abridged=abridged if len(rows) > _MOST_DETAILS else frozenset(),
         )
 
     def get_key(self, key_id: str) -> ObservedKey:
@@ -159,7 +158,7 @@ class QCodePartner:
 
     def create_key(self, request: MintRequest) -> Minted:
         """Mint a key at the floor; the body depends on the request's name alone."""
-        body = _body({"description": request.name}, CAPABILITIES.floor)
+        body = body_of({"description": request.name}, CAPABILITIES.floor)
         try:
             reply = self._http.write(
                 "POST",
@@ -171,6 +170,8 @@ class QCodePartner:
             )
         except KeyNotFoundError as error:
             raise RequestRejectedError(_wrong_path(error)) from None
+        except RequestRejectedError as error:
+            raise self._refusal(request, error) from None
         return self._minted_of(request, reply)
 
     def reveal(self, key: ObservedKey) -> Secret:
@@ -181,7 +182,7 @@ class QCodePartner:
         """Set the changed limits; nothing else is sent, and never a zero or an empty value."""
         if not changes:
             return
-        self._http.write("PATCH", _path(key.id), _body({}, changes))
+        self._http.write("PATCH", _path(key.id), body_of({}, changes))
 
     def set_enabled(self, key: ObservedKey, *, enabled: bool) -> None:
         """Enable or disable a key."""
@@ -267,6 +268,16 @@ class QCodePartner:
             raise AnswerError(message)
         return row, reply.date
 
+    def _refusal(self, request: MintRequest, error: RequestRejectedError) -> ProviderError:
+        """Return what a refused create means; where the name is listed already, its secret is lost."""
+        with self._lock:
+            known = next((key for key, text in self._descriptions.items() if text == request.name), None)
+        if known is not None and _TAKEN.search(str(error)):
+            said = str(error).split(";")[0]
+            text = f"{said}; {known} has that name and its create is not replayed; run again"
+            return SecretLostError(text, key_id=known)
+        return RequestRejectedError(f"{error}; {_SMALLEST}")
+
     def _minted_of(self, request: MintRequest, reply: Reply) -> Minted:
         data = _key_in(_data(reply.document))
         try:
@@ -349,26 +360,6 @@ def _path(key_id: str) -> str:
     return f"{_KEYS}/{quote(parse_id(key_id), safe='')}"
 
 
-def _body(texts: Mapping[str, str], limits: Spec) -> bytes:
-    """Return JSON in a fixed order; amounts are written as decimals, never through a float."""
-    members = [f"{json.dumps(name)}:{json.dumps(text)}" for name, text in texts.items()]
-    members += [
-        f'"{wire}":{_number(name, limits[name])}' for name, wire in _WIRE_NAMES.items() if name in limits
-    ]
-    if len(members) != len(texts) + len(limits):
-        message = "only the daily, total and concurrency limits can be sent; correct the declaration"
-        raise RequestRejectedError(message)
-    return f"{{{','.join(members)}}}".encode()
-
-
-def _number(name: str, value: Value) -> str:
-    # The last line before the socket: for this server a zero may mean "no limit at all".
-    if isinstance(value, bool) or not isinstance(value, int) or value <= 0:
-        message = f"{name} must be above zero, this provider knows no other limit; correct the declaration"
-        raise RequestRejectedError(message)
-    return money_text(value) if kind_of(name) is Kind.MONEY else str(value)
-
-
 def _wrong_path(error: KeyNotFoundError) -> str:
     return f"{str(error).split(';')[0]}; the API is not at this address; check base_url"
 
@@ -377,6 +368,10 @@ def _cannot(what: str, key: ObservedKey) -> str:
     return f"the QCode partner API cannot {what} (key {key.id}); do it in the provider's panel"
 
 
+_SMALLEST: Final = (
+    "what it was asked for is the name, 1 USD a day, 1 USD in total and a concurrency of 1; "
+    "the declared limits would have followed"
+)
 _UNRECOGNISABLE: Final = (
     "the provider shows no description of existing keys, and one that nobody recognises may be an earlier "
     "create, so none is minted; name the id of such a key under `adopt`, or use up a cent of its limit in "
