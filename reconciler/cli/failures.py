@@ -25,13 +25,13 @@ def exit_code_of(run: Callable[[], int]) -> int:
     """Run a command and return the exit code to end with; whatever it raised has been explained."""
     _keep_values_out_of_tracebacks()
     open_missing_streams()
+    code: int = ExitCode.OK
     try:
         code = run()
         sys.stdout.flush()
     except BrokenPipeError:
         # The reader of our output has gone, as in `plan | head`; that is its right.
         discard(sys.stdout)
-        return ExitCode.OK
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  # the last net: a traceback could show values
         return _explained(error)
     finally:
@@ -52,6 +52,8 @@ def _explained(error: BaseException) -> ExitCode:
         case ReconcilerError():
             show(error)
             code = error.exit_code
+        case FileNotFoundError() if _is_nowhere():
+            complain("the current directory does not exist any more; change to another one and run again")
         case OSError():
             complain(f"{_os_reason(error)}; check the file, its directory and the space left")
         case _:
@@ -88,6 +90,15 @@ def _keep_values_out_of_tracebacks() -> None:
     sys.excepthook = lambda kind, _, trace: complain(internal_error(kind, trace))
     threading.excepthook = lambda args: complain(internal_error(args.exc_type, args.exc_traceback))
     sys.unraisablehook = lambda args: complain(internal_error(args.exc_type, args.exc_traceback))
+
+
+def _is_nowhere() -> bool:
+    """Tell whether the directory that relative paths start from was removed."""
+    try:
+        os.getcwd()  # noqa: PTH109  # Path.cwd is the same call
+    except FileNotFoundError:
+        return True
+    return False
 
 
 def _os_reason(error: OSError) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from reconciler.core.instants import utc_instant
 from reconciler.errors import StalePlanError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from datetime import datetime
 
 _OPINIONS: Final = frozenset({"APPROVED", "CHANGES_REQUESTED", "DISMISSED"})
 # On a public repository anybody can approve, but only these can work on it (GitHub docs: author association).
@@ -96,8 +97,4 @@ def instant(text: object) -> datetime:
     Raises:
         ValueError: when it is none.
     """
-    moment = datetime.fromisoformat(str(text))
-    if moment.tzinfo is None:
-        msg = "a time without a zone"
-        raise ValueError(msg)
-    return moment.astimezone(UTC)
+    return utc_instant(str(text))

@@ -151,11 +151,11 @@ def _branch(ref: str) -> str | None:
     return ref.removeprefix(_BRANCH) if ref.startswith(_BRANCH) else None
 
 
-def _number(value: int) -> int:
-    if isinstance(value, bool) or value < 1:
+def _number(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         msg = "no number"
         raise ValueError(msg)
-    return int(value)
+    return value
 
 
 _READERS: Final[Mapping[str, Reader]] = {

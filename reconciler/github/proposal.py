@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from reconciler.github.client import PEER
 from reconciler.github.marker import DEFAULT_STACK
 from reconciler.render.markdown import code
 from reconciler.render.view import counted
+from reconciler.transport.client import as_documented
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -56,6 +58,7 @@ def rotation(files: Mapping[str, str], names: Sequence[str], marker: Marker, ori
     return Proposal(branch=f"{_BRANCH}{of_stack}", title=title, body="\n\n".join(blocks) + "\n", files=files)
 
 
+@as_documented(PEER)
 def propose(github: Github, proposal: Proposal, *, base: str, sha: str) -> str:
     """Open the pull request, or bring the one that there is up to date; return what was done.
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from reconciler.errors import GithubError, GithubUnverifiedError
+from reconciler.github.client import PEER
 from reconciler.github.pages import drift_title
+from reconciler.transport.client import as_documented
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from reconciler.github.marker import Marker
 
 
+@as_documented(PEER)
 def put_comment(
     github: Github, number: int, body: str, *, marker: Marker, login: str, create: bool = True
 ) -> str:
@@ -44,6 +47,7 @@ def put_comment(
     return "written"
 
 
+@as_documented(PEER)
 def report_drift(github: Github, body: str, *, marker: Marker, login: str, label: str) -> str:
     """Open the issue about drift, or bring the one that there is up to date; return what was done."""
     found = _issue(github, marker, login, label)
@@ -60,6 +64,7 @@ def report_drift(github: Github, body: str, *, marker: Marker, login: str, label
     return "opened again" if closed else "updated"
 
 
+@as_documented(PEER)
 def close_drift(github: Github, body: str, *, marker: Marker, login: str, label: str) -> str:
     """Close the issue about drift, if one is open; return what was done."""
     found = _issue(github, marker, login, label)

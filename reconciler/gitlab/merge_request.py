@@ -10,8 +10,10 @@ from reconciler.core.plan import Operation
 from reconciler.core.plan_document import digest
 from reconciler.errors import GitlabUnverifiedError, SafetyError
 from reconciler.github.pages import ROOM, heading
+from reconciler.gitlab.client import PEER
 from reconciler.render.markdown import code, fit_plan
 from reconciler.render.view import counted
+from reconciler.transport.client import as_documented
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,6 +76,7 @@ def plan_note(plan: Plan, marker: Marker, pipeline: Pipeline) -> str:
     return f"{marker.line(**facts)}\n" + "\n\n".join(blocks) + "\n"
 
 
+@as_documented(PEER)
 def put_note(gitlab: Gitlab, body: str, *, marker: Marker, create: bool = True) -> str:
     """Write our note, or edit the one that there is; return what was done, in one word.
 

@@ -12,12 +12,14 @@ import json
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from email.utils import parsedate_to_datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from reconciler.core.sanitize import redact
+from reconciler.core.strict_json import parse
 from reconciler.errors import DeferredError, ReconcilerError, SinkError, SinkUnverifiedError
 from reconciler.transport.aws_client import AwsRefusalError, AwsService, access_of
+from reconciler.transport.retry_after import http_date
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 _CONFLICTS: Final = 5
 _CONFLICT_SECONDS: Final = 0.5
 _LARGEST: Final = 64 * 1024
+_LONGEST_SECONDS: Final = 366 * 86_400
 _LOST: Final = frozenset({"PreconditionFailed", "412", "NoSuchKey"})
 _BUSY: Final = "ConditionalRequestConflict"
 # `Date` and `Last-Modified` have whole seconds, and servers' clocks differ a little.
@@ -171,7 +174,8 @@ class S3Lease:
         """Return the new tag, or None when the condition does not hold or nobody can tell."""
         for _ in range(_CONFLICTS):
             try:
-                return str(self._service.call("put_object", asked, repeatable=False)["ETag"])
+                answer = self._service.call("put_object", asked, repeatable=False)
+                return str(answer["ETag"]) if answer.get("ETag") else None
             except SinkUnverifiedError:
                 return None
             except AwsRefusalError as error:
@@ -190,34 +194,38 @@ class S3Lease:
             if error.code in _LOST:
                 return None
             raise
-        found = _content(answer.get("Body"))
-        now, written = _time(answer.get("Date")), answer.get("LastModified")
-        if found is None or now is None or not isinstance(written, datetime):
+        found, age, etag = _content(answer.get("Body")), _age_of(answer), answer.get("ETag")
+        if found is None or age is None or not etag:
             msg = f"{self._shown}: the object is no lease of this tool; name another key, or remove it"
             raise SinkError(msg)
         return _Seen(
-            etag=str(answer["ETag"]),
+            etag=str(etag),
             nonce=str(found["nonce"]),
             holder=redact(str(found["holder"])),
-            age=now - written,
+            age=age,
             ttl=timedelta(seconds=float(found["ttl"])),
         )
 
 
+def _age_of(answer: Mapping[str, Any]) -> timedelta | None:
+    """Return how long ago an object was written, by the server's clock; None where it does not say."""
+    now, written = http_date(str(answer.get("Date"))), answer.get("LastModified")
+    if now is None or not isinstance(written, datetime) or written.tzinfo is None:
+        return None
+    return now - written
+
+
 def _content(body: Any) -> dict[str, Any] | None:
     try:
-        found = json.loads(body.read(_LARGEST))
+        found: Any = parse(body.read(_LARGEST))
     except Exception:  # noqa: BLE001  # a body is a stream of botocore's, with errors of its own
         return None
-    known = isinstance(found, dict) and found.keys() >= {"nonce", "holder", "ttl"}
-    return found if known and isinstance(found["ttl"], int | float) else None
-
-
-def _time(text: object) -> datetime | None:
-    try:
-        return parsedate_to_datetime(str(text))
-    except (ValueError, TypeError):
+    if not isinstance(found, dict) or not found.keys() >= {"nonce", "holder", "ttl"}:
         return None
+    ttl = found["ttl"]
+    if isinstance(ttl, bool) or not isinstance(ttl, int | Decimal):
+        return None
+    return found if -_LONGEST_SECONDS <= ttl <= _LONGEST_SECONDS else None
 
 
 def build(options: Mapping[str, Any], *, holder: str) -> S3Lease:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.events import (
     MappingEndEvent,
     MappingStartEvent,
@@ -14,7 +15,7 @@ from ruamel.yaml.events import (
 )
 
 from reconciler.errors import ManifestError, Problem
-from reconciler.manifest.tree import events_of, parse
+from reconciler.manifest.tree import events_of, parse, pure_events
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -58,7 +59,13 @@ class _Editor:
 
     def set(self, field: str, value: str) -> str:
         """Return the text with one field of the key replaced or added."""
-        events = events_of(self.text)
+        try:
+            return self._set(events_of(self.text), field, value)
+        except MarkedYAMLError:
+            # As in `parse`: libyaml does not read everything that YAML 1.2 allows inside of `{…}`.
+            return self._set(pure_events(self.text), field, value)
+
+    def _set(self, events: Iterator[Event], field: str, value: str) -> str:
         body = _body_of(events, ("keys", self.name))
         first = next(events)
         if isinstance(first, MappingEndEvent):

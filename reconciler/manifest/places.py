@@ -22,6 +22,7 @@ MOST_PORT: Final = 65535
 _URL: Final = re.compile(
     r"(https?://)([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?(/[A-Za-z0-9._~/-]*)?"
 )
+_TOO_LONG: Final = re.compile(r"[^.]{64}|.{254}")
 _LOOPBACK: Final = frozenset({"127.0.0.1", "[::1]", "localhost"})
 _LEAVING: Final = frozenset({"", ".", "..", "~"})
 _PLAIN: Final = "http://"
@@ -43,6 +44,8 @@ def _base_url(value: object) -> str:
     scheme, host = found[1], found[2].lower()
     if scheme == _PLAIN and host not in _LOOPBACK:
         refuse("must start with https://; plain http is for 127.0.0.1, [::1] and localhost only")
+    if _TOO_LONG.search(host):
+        refuse("must have a host of at most 253 characters, and 63 between two dots")
     port = int(found[3] or _DEFAULT_PORT[scheme])
     suffix = "" if port == _DEFAULT_PORT[scheme] else f":{port}"
     return f"{scheme}{host}{suffix}{(found[4] or '').rstrip('/')}"

@@ -149,7 +149,10 @@ def _outlook(row: OutlookRow) -> Outlook:
         start=datetime.fromisoformat(row.start),
         span=timedelta(seconds=row.span_seconds),
     )
-    return Outlook(pace=pace, before=_moment(row.used_up_before), after=_moment(row.used_up_after))
+    found = Outlook(pace=pace, before=_moment(row.used_up_before), after=_moment(row.used_up_after))
+    # Raises where the end of the span is outside of the calendar, so that no page does.
+    _ = found.now
+    return found
 
 
 def _moment(text: str | None) -> datetime | None:

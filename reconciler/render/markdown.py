@@ -145,7 +145,7 @@ def _page(view: View, cut: _Cut) -> str:
         *_table("Everything else" if red else "", rest, _short if cut.context else _brief),
         *([] if cut.context else _fold(rest)),
         *(block for notice in quiet for block in _notice(notice, cut)),
-        *_footer(view),
+        *_footer(view, cut),
     ]
     return "\n\n".join(blocks) + "\n"
 
@@ -186,6 +186,9 @@ def _omissions(view: View, red: list[Row], others: list[Row], cut: _Cut) -> list
     for where, items in lists:
         if cut.items is not None and (missing := len(items) - cut.items) > 0:
             said.append(f"{missing} of {len(items)} lines {where}")
+    for label, count in Counter(detail.label for detail in view.footer).items():
+        if cut.items is not None and (missing := count - max(cut.items, 1)) > 0:
+            said.append(f"{missing} of {count} lines “{label}”")
     if not said:
         return []
     return [f"**Cut to fit.** Not shown here: {'; '.join(said)}. Read the whole before you act on it."]
@@ -240,8 +243,14 @@ def _fold(rows: list[Row]) -> list[str]:
     return ["<details><summary>Why and where</summary>", "\n".join(lines), "</details>"] if lines else []
 
 
-def _footer(view: View) -> list[str]:
-    lines = [_detail(detail) for detail in view.footer]
+def _footer(view: View, cut: _Cut) -> list[str]:
+    shown: Counter[str] = Counter()
+    lines = []
+    for detail in view.footer:
+        shown[detail.label] += 1
+        # There is one balance for each account; of every other label there is one line.
+        if cut.items is None or shown[detail.label] <= max(cut.items, 1):
+            lines.append(_detail(detail))
     lines += [_line(view.hint)] if view.hint else []
     lines += [f"Digest: {_code(view.digest)}"] if view.digest else []
     return ["---", "<br>\n".join(lines)] if lines else []

@@ -168,6 +168,7 @@ class QcodePartner:
             return draw
         waits = {
             "seconds": {"retry-after": str(draw.retry_after)},
+            "fraction": {"retry-after": f"{draw.retry_after - 0.25:.2f}"},
             "date": {"retry-after": formatdate(call.now + draw.retry_after, usegmt=True)},
             "absent": {},
         }

@@ -20,8 +20,10 @@ class QcodeSwitches:
         "keys",
         "Where `data` holds the rows: under that name, as `data` itself (bare), or elsewhere.",
     )
-    list_paging: Literal["none", "clamped", "empty"] = switch(
-        "none", "Whether the list is paged, and whether a page past the end is the last page again or empty."
+    list_paging: Literal["none", "clamped", "empty", "offset"] = switch(
+        "none",
+        "Whether the list is paged, and whether a page past the end is the last page again or empty; "
+        "offset knows `limit` and `offset` and no page numbers.",
     )
     list_page_size: int = switch(20, "Rows on a page when the request names no size of 10, 20, 50 or 100.")
     list_page_info: bool = switch(
@@ -42,9 +44,19 @@ class QcodeSwitches:
     enabled_field: Literal["is_active", "active", "enabled", "status"] = switch(
         "is_active", "Which field tells whether a key is enabled; `status` holds the text active or disabled."
     )
+    booleans: Literal["boolean", "number"] = switch(
+        "boolean", "Whether that field is true or false, or 1 or 0."
+    )
     id_field: Literal["id", "key_id"] = switch("id", "Which field of list and detail rows holds the id.")
     limits_nested: bool = switch(default=False, doc="Whether limits stand inside a `limits` object.")
-    numbers: Literal["number", "string"] = switch("number", "Whether money is a JSON number or a string.")
+    numbers: Literal["number", "string", "exponent"] = switch(
+        "number",
+        "Whether money is a JSON number or a string; exponent is a string such as 1E+1, as decimal columns "
+        "write it.",
+    )
+    amounts_kept: Literal["exact", "cents"] = switch(
+        "exact", "Whether limits are kept as they were sent, or rounded to the cent."
+    )
     concurrency_as: Literal["number", "string"] = switch(
         "number", "Whether the concurrency limit comes back as a number or a string."
     )
@@ -146,7 +158,7 @@ class QcodeSwitches:
         default=False, doc="Whether refused requests (429) use up the limits."
     )
     limit_headers: bool = switch(default=False, doc="Whether answers carry `X-RateLimit-*` headers.")
-    retry_after: Literal["seconds", "date", "absent"] = switch(
+    retry_after: Literal["seconds", "fraction", "date", "absent"] = switch(
         "seconds", "How a 429 says when to come back.", basis="documented"
     )
     # Account

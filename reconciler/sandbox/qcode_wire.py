@@ -63,7 +63,7 @@ def parse_create(raw: bytes, content_type: str, switches: QcodeSwitches) -> dict
     faults += _field_faults(body, CREATE_FIELDS, switches, nulls_allowed=False)
     if faults:
         raise _invalid(faults, switches)
-    return CREATE_DEFAULTS | _columns(body, CREATE_FIELDS)
+    return CREATE_DEFAULTS | _columns(body, CREATE_FIELDS, switches)
 
 
 def parse_patch(raw: bytes, content_type: str, switches: QcodeSwitches) -> dict[str, Any]:
@@ -77,7 +77,7 @@ def parse_patch(raw: bytes, content_type: str, switches: QcodeSwitches) -> dict[
     faults = _field_faults(body, known, switches, nulls_allowed=switches.patch_null == "ignored")
     if faults:
         raise _invalid(faults, switches)
-    return _columns({name: value for name, value in body.items() if value is not None}, known)
+    return _columns({name: value for name, value in body.items() if value is not None}, known, switches)
 
 
 def key_object(row: KeyRow, switches: QcodeSwitches, view: View) -> dict[str, Any]:
@@ -133,6 +133,8 @@ def money(amount: float | None, switches: QcodeSwitches) -> object:
     if amount is None or switches.numbers == "number":
         return amount
     exact = Decimal(repr(amount))
+    if switches.numbers == "exponent":
+        return f"{exact.normalize():E}"
     return f"{exact:.2f}" if exact == round(exact, 2) else f"{exact:f}"
 
 
@@ -146,6 +148,10 @@ def _page(
 ) -> tuple[tuple[int, int, int] | None, list[KeyRow]]:
     if switches.list_paging == "none":
         return None, rows
+    if switches.list_paging == "offset":
+        most = _whole(query.get("limit", ""), switches.list_page_size)
+        skipped = _whole(query.get("offset", ""), 0)
+        return None, rows[skipped : skipped + most]
     size = _whole(query.get("page_size", query.get("pageSize", "")), switches.list_page_size)
     if size not in {10, 20, 50, 100}:
         size = switches.list_page_size
@@ -168,7 +174,8 @@ def _speller(switches: QcodeSwitches) -> Callable[[str], str]:
 def _enabled(row: KeyRow, switches: QcodeSwitches) -> dict[str, object]:
     if switches.enabled_field == "status":
         return {"status": "active" if row.enabled else "disabled"}
-    return {_speller(switches)(switches.enabled_field): row.enabled}
+    shown = row.enabled if switches.booleans == "boolean" else int(row.enabled)
+    return {_speller(switches)(switches.enabled_field): shown}
 
 
 def _count(value: int | None, switches: QcodeSwitches) -> object:
@@ -227,12 +234,16 @@ def _value_fault(name: str, value: object, switches: QcodeSwitches) -> str:
     return "" if fine else "Input should be a finite number greater than 0"
 
 
-def _columns(body: Mapping[str, Any], known: tuple[str, ...]) -> dict[str, Any]:
+def _columns(body: Mapping[str, Any], known: tuple[str, ...], switches: QcodeSwitches) -> dict[str, Any]:
     columns: dict[str, Any] = {}
     for name, value in body.items():
         if name in known:
-            columns[LIMIT_FIELDS.get(name, name)] = float(value) if name in USD_FIELDS else value
+            columns[LIMIT_FIELDS.get(name, name)] = _kept(value, switches) if name in USD_FIELDS else value
     return columns
+
+
+def _kept(amount: float, switches: QcodeSwitches) -> float:
+    return round(float(amount), 2) if switches.amounts_kept == "cents" else float(amount)
 
 
 def _invalid(faults: list[tuple[str, str, object]], switches: QcodeSwitches) -> RefusedError:

@@ -159,6 +159,8 @@ class DurableFile:
             with _translated(lock, "lock"):
                 refuse_special(lock, os.fstat(descriptor))
                 refuse_foreign(lock, os.fstat(descriptor))
+                if hasattr(os, "fchmod"):
+                    os.fchmod(descriptor, 0o600)  # a strange umask may have taken the owner's own rights
                 fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield
         finally:

@@ -144,6 +144,8 @@ class GcpService:
             transport = isinstance(error, requests_errors.RequestException | auth_errors.TransportError)
             sent = transport and not _UNSENT & _names(error)
             return _Outcome(failure=type(error).__name__, sent=sent, credentials=not transport)
+        except Exception as error:  # noqa: BLE001  # what its parsers make of an answer of no documented form
+            return _Outcome(failure=type(error).__name__)
 
     def _client(self) -> Any:
         with self._making:

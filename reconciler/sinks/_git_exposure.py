@@ -16,17 +16,18 @@ _NO_WORK_TREE: Final = (b"not a git repository", b"must be run in a work tree")
 
 
 class _NoWorkTreeError(Exception):
-    """Raised when the directory is in no work tree, or there is no git."""
+    """Raised when the directory is in no work tree."""
 
 
 class _UndecidedError(Exception):
-    """Raised when git does not say whether a file is exposed."""
+    """Raised with the remedy when git does not say whether a file is exposed."""
 
 
 def exposure(paths: Sequence[Path]) -> str | None:
     """Return how git would publish one of these paths, with the remedy, or None when it would not.
 
-    A machine without git publishes nothing by it. Where git refuses to answer, nothing is assumed.
+    Where git refuses to answer nothing is assumed, nor in a work tree without git, which may be that of a
+    container's host.
 
     Args:
         paths: files of one directory, which need not exist; the names of all start with that of the first.
@@ -45,11 +46,8 @@ def exposure(paths: Sequence[Path]) -> str | None:
             return None
     except _NoWorkTreeError:
         return None
-    except _UndecidedError:
-        return (
-            f"{paths[0]}: git cannot tell whether it is ignored; run `git -C {directory} status` and follow "
-            "its advice, or set `allow_tracked: true`"
-        )
+    except _UndecidedError as error:
+        return f"{paths[0]}: git cannot tell whether it is ignored; {error}, or set `allow_tracked: true`"
     return f"{paths[0]}: git does not ignore it, its receipts and its temporary files; {pattern}"
 
 
@@ -58,6 +56,7 @@ def _git(directory: Path, names: Sequence[str], *arguments: str) -> list[bytes]:
     # A file system monitor is a program that the repository names, and none is needed here.
     command = ["git", "-c", "core.fsmonitor=false", *arguments]
     environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
+    undecided = _UndecidedError(f"run `git -C {directory} status` and follow its advice")
     try:
         done = subprocess.run(  # noqa: S603  # an argument list, and the names stand behind `--` or on stdin
             command,
@@ -69,9 +68,15 @@ def _git(directory: Path, names: Sequence[str], *arguments: str) -> list[bytes]:
             timeout=_TIMEOUT_SECONDS,
         )
     except FileNotFoundError:
-        raise _NoWorkTreeError from None
+        raise _without_git(directory) from None
     except (OSError, subprocess.TimeoutExpired):
-        raise _UndecidedError from None
+        raise undecided from None
     if done.returncode in {0, 1}:  # 1 is how check-ignore says "none"
         return [name for name in done.stdout.split(b"\0") if name]
-    raise _NoWorkTreeError if any(text in done.stderr for text in _NO_WORK_TREE) else _UndecidedError
+    raise _NoWorkTreeError if any(text in done.stderr for text in _NO_WORK_TREE) else undecided
+
+
+def _without_git(directory: Path) -> Exception:
+    if any(os.path.lexists(place / ".git") for place in (directory, *directory.parents)):
+        return _UndecidedError("install git")
+    return _NoWorkTreeError()

@@ -19,7 +19,7 @@ from reconciler.sinks._github_auth import bearer_of
 from reconciler.transport.client import Call, path_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     from reconciler.errors import ReconcilerError
     from reconciler.sinks._github_auth import Identity
@@ -233,7 +233,10 @@ class ActionsStore:
         answer = self._send("GET", path_of("repos", self.scope.owner, repository))
         if not answer.ok:
             raise self._error(answer)
-        return int(answer.document().get("id") or 0)
+        found = answer.document().get("id")
+        if not isinstance(found, int):
+            raise answer.unreadable(expected="a repository with an id")
+        return found
 
     def _one(self, path: str) -> dict[str, Any] | None:
         answer = self._send("GET", path)
@@ -248,9 +251,11 @@ class ActionsStore:
             answer = self._send("GET", path, query={"per_page": str(size), "page": str(page)})
             if not answer.ok:
                 raise self._error(answer)
-            document = answer.document()
-            rows: Sequence[Any] = document.get(member) or ()
-            yield from (row for row in rows if isinstance(row, dict))
+            rows = answer.document().get(member)
+            if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+                # Going on without some of them, an entry of somebody else would look free.
+                raise answer.unreadable(expected=f"a list of {member}")
+            yield from rows
             if len(rows) < size:
                 return
 

@@ -150,7 +150,8 @@ def _token(path: Path, user: Mapping[str, Any]) -> Callable[[], Secret] | None:
 def _token_in(path: Path) -> Secret:
     text = _text(path)
     if not text:
-        msg = f"the token file {path.name} is missing or empty; mount or write it again"
+        # Not by its name: who pastes the token where its file is asked for would read it here.
+        msg = "the file with the token of the cluster is missing or empty; mount it, or correct its path"
         raise CredentialsError(msg)
     return Secret(text)
 
@@ -188,7 +189,7 @@ def _parsed(path: Path) -> dict[str, Any]:
             found = YAML(typ="safe").load(file.read(_LONGEST_FILE))
     except OSError as error:
         problem = f"cannot be read ({error.strerror})"
-    except (YAMLError, ValueError, RecursionError):
+    except (YAMLError, ValueError, TypeError, RecursionError):
         problem = "is not YAML"
     else:
         problem = "is not a mapping"
@@ -199,17 +200,22 @@ def _parsed(path: Path) -> dict[str, Any]:
 
 def _closed(config: dict[str, Any]) -> dict[str, Any]:
     """Close what may be a credential, so that no later frame holds it as text."""
-    for item in config.get("users") or ():
-        user = item.get("user") if isinstance(item, dict) else None
+    for item in _items(config, "users"):
+        user = item.get("user")
         for name in ("token", "client-key-data", "client-certificate-data", "password"):
             if isinstance(user, dict) and isinstance(user.get(name), str):
                 user[name] = Secret(user[name])
     return config
 
 
+def _items(config: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+    found = config.get(name)
+    return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
+
+
 def _named(config: Mapping[str, Any], kind: str, name: object) -> dict[str, Any]:
-    for item in config.get(f"{kind}s") or ():
-        if isinstance(item, dict) and name and item.get("name") == name:
+    for item in _items(config, f"{kind}s"):
+        if name and item.get("name") == name:
             found = item.get(kind) or {}
             if isinstance(found, dict):
                 return found

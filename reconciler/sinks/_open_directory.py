@@ -151,6 +151,7 @@ def make_directories(directory: Path) -> None:
         directory.mkdir(mode=0o700)
     except FileExistsError:
         return
+    directory.chmod(0o700)  # a strange umask may have taken the owner's own rights
     with OpenDirectory.opened(directory.parent) as parent:
         parent.sync()
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
+from reconciler.core.instants import utc_instant
 from reconciler.core.model import Receipt
 from reconciler.core.secret import Secret
 from reconciler.core.strict_json import unique_members
@@ -220,9 +221,8 @@ def _stamp(value: object) -> Stamp:
     if type(generation) is not int or type(attempt) is not int or generation < 1 or attempt < 1:
         msg = "a receipt has a generation or an attempt that is no positive number"
         raise _DamagedError(msg)
-    delivered_at = datetime.fromisoformat(text)
-    if delivered_at.tzinfo is None or not _FINGERPRINT.fullmatch(members["fingerprint"]):
-        msg = "a receipt has a fingerprint or a time of the wrong form"
+    if not _FINGERPRINT.fullmatch(members["fingerprint"]):
+        msg = "a receipt has a fingerprint of the wrong form"
         raise _DamagedError(msg)
     receipt = Receipt(
         origin=members["origin"],
@@ -230,7 +230,7 @@ def _stamp(value: object) -> Stamp:
         remote_id=members["remote_id"],
         generation=generation,
         attempt=attempt,
-        delivered_at=delivered_at,
+        delivered_at=utc_instant(text),
     )
     return Stamp(receipt=receipt, fingerprint=members["fingerprint"])
 

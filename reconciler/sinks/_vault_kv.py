@@ -86,11 +86,12 @@ class KvEngine:
         body = Secret(json.dumps({"paths": sorted(wanted)}))
         call = Call(method="POST", path="/v1/sys/capabilities-self", body=body, asks=True)
         answer = self._checked(call)
-        granted = _member(answer.document(), "data")
+        data = _member(answer.document(), "data")
+        granted = {path: _texts(data.get(path)) for path in wanted}
         return [
             f"{', '.join(sorted(missing))} on {path}"
             for path, needed in wanted.items()
-            if "root" not in granted.get(path, ()) and (missing := needed - set(granted.get(path, ())))
+            if "root" not in granted[path] and (missing := needed - granted[path])
         ]
 
     def metadata(self, path: str, now: datetime) -> Metadata | None:
@@ -101,7 +102,9 @@ class KvEngine:
         if answer.status == HTTPStatus.NOT_FOUND and answer.document().get("errors") == []:
             return None
         found = _member(self._said_yes(answer).document(), "data")
-        version = int(found.get("current_version") or 0)
+        version = found.get("current_version", 0)
+        if not isinstance(version, int):
+            raise answer.unreadable(expected="metadata with a version")
         current = _member(_member(found, "versions"), str(version))
         return Metadata(
             version=version,
@@ -190,6 +193,10 @@ class KvEngine:
 def _member(document: Mapping[str, Any], name: str) -> dict[str, Any]:
     found = document.get(name)
     return found if isinstance(found, dict) else {}
+
+
+def _texts(found: object) -> set[str]:
+    return {item for item in found if isinstance(item, str)} if isinstance(found, list) else set()
 
 
 def _fields_of(answer: ApiAnswer, names: Collection[str]) -> dict[str, Secret]:

@@ -178,7 +178,8 @@ def _text_of(answer: ApiAnswer, name: str) -> Secret:
 
 
 def _client_of(answer: ApiAnswer, now: float) -> _Client:
-    auth = {name: _closed(value) for name, value in (answer.document().get("auth") or {}).items()}
+    found = answer.document().get("auth")
+    auth = {name: _closed(value) for name, value in found.items()} if isinstance(found, dict) else {}
     token, lease = auth.get("client_token"), auth.get("lease_duration")
     seconds = lease if isinstance(lease, int) else 0
     until = max(now, now + seconds - _RENEW_SECONDS) if seconds else None

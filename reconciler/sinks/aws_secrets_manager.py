@@ -18,6 +18,7 @@ from reconciler.sinks._receipts import Record, Stamp
 from reconciler.sinks._refusals import problems_of, refuse
 from reconciler.sinks._text_value import text_problem
 from reconciler.transport.aws_client import AwsService, access_of
+from reconciler.transport.client import Peer, as_documented
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 MOST_BYTES: Final = 65_536
 _THREADS: Final = 8
 _RACES: Final = 3
+_AWS: Final = Peer(name="AWS Secrets Manager", failed=SinkError, unverified=SinkUnverifiedError)
 
 
 class AwsSecretsManagerSink:
@@ -43,6 +45,7 @@ class AwsSecretsManagerSink:
     def __init__(self, api: SecretsApi) -> None:
         self._api = api
 
+    @as_documented(_AWS, writes=False)
     def stat(self, names: Sequence[str]) -> Mapping[str, Receipt]:
         """Return the receipts of what is current; values are read for fields only."""
         wanted: dict[tuple[str, str | None], list[Place]] = defaultdict(list)
@@ -54,6 +57,7 @@ class AwsSecretsManagerSink:
             states = [state for found in pool.map(self._api.states, wanted.values()) for state in found]
         return {state.place.entry: state.custody for state in states if state.custody}
 
+    @as_documented(_AWS, writes=False)
     def preflight(self, entries: Sequence[Entry]) -> None:
         """Refuse entries of others, and existing secrets that may not be written.
 
@@ -63,6 +67,7 @@ class AwsSecretsManagerSink:
         """
         refuse(problems_of(entries, self._problem))
 
+    @as_documented(_AWS, writes=False)
     def reserve(self, entries: Sequence[Entry]) -> None:
         """Make the secrets that are missing, without a version, so that denials come now.
 
@@ -72,6 +77,7 @@ class AwsSecretsManagerSink:
         """
         refuse(problems_of(entries, self._unmade))
 
+    @as_documented(_AWS)
     def put(self, entry: Entry, secret: Secret, receipt: Receipt) -> None:
         """Note the receipt as pending; store, read back and promote a version; complete the receipt.
 
@@ -93,6 +99,7 @@ class AwsSecretsManagerSink:
         msg = f"entry {entry.name}: the secret is changed by others again and again; run again later"
         raise SinkUnverifiedError(msg)
 
+    @as_documented(_AWS)
     def verify(self, entry: Entry, secret: Secret, receipt: Receipt) -> None:
         """Compare the receipt with the current version, and the value where it may be read."""
         stamp = Stamp(receipt=receipt, fingerprint=secret.fingerprint())

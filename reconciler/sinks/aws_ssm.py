@@ -26,6 +26,7 @@ from reconciler.sinks._receipts import Record, Stamp, refusal
 from reconciler.sinks._refusals import refuse
 from reconciler.sinks._text_value import text_problem
 from reconciler.transport.aws_client import AwsRefusalError, AwsService, access_of
+from reconciler.transport.client import Peer, as_documented
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -42,6 +43,7 @@ _VERSION_TAG: Final = "reconciler:version"
 _BATCH: Final = 10
 _THREADS: Final = 8
 _PROBE: Final = Secret("reconciler preflight")
+_AWS: Final = Peer(name="AWS Systems Manager", failed=SinkError, unverified=SinkUnverifiedError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +81,7 @@ class AwsSsmSink:
         self._service = service
         self._kms_key_id = kms_key_id
 
+    @as_documented(_AWS, writes=False)
     def stat(self, names: Sequence[str]) -> Mapping[str, Receipt]:
         """Return the receipts of the versions that are there; no value is read."""
         known = {name: _parameter(name) for name in names if _name_problem(name) is None}
@@ -86,6 +89,7 @@ class AwsSsmSink:
         found = {name: states[parameter].custody for name, parameter in known.items() if parameter in states}
         return {name: receipt for name, receipt in found.items() if receipt}
 
+    @as_documented(_AWS, writes=False)
     def preflight(self, entries: Sequence[Entry]) -> None:
         """Refuse entries of others, and whatever is denied when a refused request is made of it.
 
@@ -96,6 +100,7 @@ class AwsSsmSink:
         refuse(problem for entry in entries if (problem := _name_problem(entry.name)))
         refuse(self._problems(entries))
 
+    @as_documented(_AWS)
     def put(self, entry: Entry, secret: Secret, receipt: Receipt) -> None:
         """Note the receipt as pending, store the value, complete the receipt.
 
@@ -123,6 +128,7 @@ class AwsSsmSink:
             self._overwrite(parameter, state, secret, stamp)
         self._complete(entry, secret, stamp)
 
+    @as_documented(_AWS)
     def verify(self, entry: Entry, secret: Secret, receipt: Receipt) -> None:
         """Compare the receipt with the version that is there, and the value where it may be decrypted."""
         stamp = Stamp(receipt=receipt, fingerprint=secret.fingerprint())

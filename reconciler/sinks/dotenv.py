@@ -20,7 +20,8 @@ _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_./+=:@-]+")
 # Some libraries unescape and expand inside single quotes too: no backslash, and no `${`.
 _QUOTABLE: Final = re.compile(r"(?:(?!\$\{)[ -&(-\[\]-~])+")
-# One line, or several where quotes go on; possessive, because a file of blanks must not take minutes.
+# One line, or several where quotes go on; possessive, because a file of blanks must not take minutes. A group
+# is so only if it fails where it began: before Python 3.11.5 others do not go back (python/cpython#106052).
 _ASSIGNMENT: Final = re.compile(
     r"""
     ^\ufeff?[ \t]*+(?:export[ \t]++)?(?P<name>[A-Za-z_][A-Za-z0-9_]*+)[ \t]*+=[ \t]*+
@@ -30,7 +31,7 @@ _ASSIGNMENT: Final = re.compile(
       | "(?P<double>(?:[^"\\]++|\\.)*+)"
       | `(?P<tick>(?:[^`\\]++|\\.)*+)`
       | (?P<open>['"`])
-      | (?P<bare>[^ \t\r\n]*+(?:[ \t]++(?!\#|\r?$)[^ \t\r\n]++)*+)
+      | (?P<bare>(?:[^ \t\r\n][^\r\n]*?(?<![ \t])(?=[ \t]++\#|[ \t]*+(?:[\r\n]|\Z)))?)
     )
     (?P<known>[ \t]*+(?:\#[^\n]*+)?\r?$)?
     """,

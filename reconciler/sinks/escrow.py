@@ -10,11 +10,12 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import TYPE_CHECKING, Any, Final
 
 import pyrage
 
+from reconciler.core.instants import utc_instant
 from reconciler.core.model import Receipt
 from reconciler.core.secret import Secret
 from reconciler.errors import SinkError, SinkRefusedError
@@ -167,10 +168,11 @@ def _identities(text: Secret) -> list[Any]:
     lines = text.reveal().splitlines()
     try:
         if any("PRIVATE KEY" in line for line in lines):
-            return [pyrage.ssh.Identity.from_buffer((text.reveal().strip() + "\n").encode("ascii"))]
+            pem = (text.reveal().strip() + "\n").encode("ascii", "replace")
+            return [pyrage.ssh.Identity.from_buffer(pem)]
         wanted = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
         found = [pyrage.x25519.Identity.from_str(line) for line in wanted]
-    except pyrage.IdentityError:
+    except (pyrage.IdentityError, UnicodeEncodeError):
         found = []
     if not found:
         msg = "the identity file holds no age identity (AGE-SECRET-KEY-1…) and no open SSH key; name another"
@@ -183,11 +185,13 @@ def _sealed(opened: Secret) -> Sealed | None:
     try:
         found = json.loads(opened.reveal())
         texts, numbers = [found[name] for name in _TEXTS], [found[name] for name in _NUMBERS]
-        at = datetime.fromisoformat(found["sealed_at"])
+        at = utc_instant(found["sealed_at"])
+        # Half a surrogate pair is JSON, and no text that a sink could take.
+        "".join(texts).encode()
     except (ValueError, RecursionError, LookupError, TypeError):
         return None
     wrong = any(type(text) is not str for text in texts) or any(type(number) is not int for number in numbers)
-    if wrong or found["format"] != FORMAT or at.tzinfo is None:
+    if wrong or found["format"] != FORMAT:
         return None
     receipt = Receipt(
         origin=found["origin"],

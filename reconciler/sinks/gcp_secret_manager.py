@@ -26,6 +26,7 @@ from reconciler.sinks._gcp_client import GcpAccess, GcpLateRefusalError, GcpRefu
 from reconciler.sinks._receipts import Record, Stamp, decoded, encoded, refusal
 from reconciler.sinks._refusals import problems_of, refuse
 from reconciler.sinks._text_value import text_problem
+from reconciler.transport.client import Peer, as_documented
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -50,6 +51,7 @@ _RECEIPT: Final = "reconciler-receipt"
 _VERSION: Final = "reconciler-version"
 _THREADS: Final = 8
 _ENABLED: Final = "ENABLED"
+_GOOGLE: Final = Peer(name="Google Secret Manager", failed=SinkError, unverified=SinkUnverifiedError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +98,7 @@ class GcpSecretManagerSink:
         self._project = project
         self._locations = tuple(locations)
 
+    @as_documented(_GOOGLE, writes=False)
     def stat(self, names: Sequence[str]) -> Mapping[str, Receipt]:
         """Return the receipts of the versions that are newest; no value is read."""
         wanted = [name for name in names if _name_problem(name) is None]
@@ -104,6 +107,7 @@ class GcpSecretManagerSink:
         found = {name: state.custody for name, state in zip(wanted, states, strict=True) if state}
         return {name: receipt for name, receipt in found.items() if receipt}
 
+    @as_documented(_GOOGLE, writes=False)
     def preflight(self, entries: Sequence[Entry]) -> None:
         """Refuse entries of others, and existing secrets on which a permission is missing.
 
@@ -113,6 +117,7 @@ class GcpSecretManagerSink:
         """
         refuse(problems_of(entries, self._problem))
 
+    @as_documented(_GOOGLE, writes=False)
     def reserve(self, entries: Sequence[Entry]) -> None:
         """Make the secrets that are missing, without a version, as only those show permissions.
 
@@ -122,6 +127,7 @@ class GcpSecretManagerSink:
         """
         refuse(problems_of(entries, self._unmade))
 
+    @as_documented(_GOOGLE)
     def put(self, entry: Entry, secret: Secret, receipt: Receipt) -> None:
         """Note the receipt as pending, add a version and read it back, complete the receipt.
 
@@ -143,6 +149,7 @@ class GcpSecretManagerSink:
             version = self._add(entry.name, secret, before=state.latest)
         self._complete(entry, secret, stamp, version)
 
+    @as_documented(_GOOGLE)
     def verify(self, entry: Entry, secret: Secret, receipt: Receipt) -> None:
         """Compare the receipt with the newest version, and the value where it may be read."""
         stamp = Stamp(receipt=receipt, fingerprint=secret.fingerprint())
@@ -309,7 +316,7 @@ class GcpSecretManagerSink:
             if error.status != HTTPStatus.NOT_FOUND:
                 raise
             return None, False
-        return str(found.name).rpartition("/")[2], found.state.name == _ENABLED
+        return str(found.name).rpartition("/")[2], getattr(found.state, "name", None) == _ENABLED
 
     def _path(self, name: str) -> str:
         return f"projects/{self._project}/secrets/{name}"

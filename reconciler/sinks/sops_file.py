@@ -82,9 +82,9 @@ class SopsSealing:
         """Return the digest of the encrypted value alone, which a change of recipients does not touch."""
         try:
             value = json.loads(content.reveal())[name]
+            return hashlib.sha256(value.encode()).hexdigest() if isinstance(value, str) else None
         except (ValueError, TypeError, LookupError, RecursionError):
             return None
-        return hashlib.sha256(value.encode()).hexdigest() if isinstance(value, str) else None
 
 
 def build(options: Mapping[str, object]) -> SealedFileSink:

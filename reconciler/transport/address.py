@@ -10,7 +10,10 @@ from urllib.parse import urlsplit
 from reconciler.errors import UsageError
 
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
-_HOST: Final = re.compile(r"(?!-)[a-z0-9._-]{1,253}(?<![-.])\Z|[0-9a-f:.]{2,45}\Z")
+# Labels as RFC 1035, section 2.3.4, allows them, or an IPv6 address.
+_HOST: Final = re.compile(
+    r"(?!-)(?=.{1,253}\Z)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*(?<!-)\Z|(?=[^:]*:)[0-9a-f:.]{2,45}\Z"
+)
 _PATH: Final = re.compile(r"(?:/[A-Za-z0-9._~-]+)*\Z")
 _DEFAULT_PORTS: Final = {"https": 443, "http": 80}
 

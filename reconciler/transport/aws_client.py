@@ -8,7 +8,7 @@ import threading
 from dataclasses import dataclass, fields
 from http import HTTPStatus
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Never
 
 from reconciler.core.secret import Secret
 from reconciler.errors import CredentialsError, DeferredError, SinkError, SinkUnverifiedError
@@ -181,13 +181,15 @@ class AwsService:
         try:
             method = getattr(self._client(region), operation)
             answer = method(**_opened(parameters))
-            return _Outcome(answer={**_closed(answer), **_dated(answer)})
+            return _Outcome(answer=_Members({**_closed(answer), **_dated(answer)}))
         except exceptions.ClientError as error:
             return _Outcome(operation=_word(error.operation_name), code=_code(error), status=_status(error))
         except exceptions.BotoCoreError as error:
             names = [kind.__name__ for kind in type(error).__mro__]
             known = [name for name in names if name in {*_UNSENT, *_NO_CREDENTIALS}]
             return _Outcome(failure=(known or names)[0])
+        except Exception as error:  # noqa: BLE001  # what its parsers make of an answer of no documented form
+            return _Outcome(failure=type(error).__name__)
 
     def _client(self, region: str) -> Any:
         with self._making:
@@ -272,6 +274,14 @@ def _status(error: Any) -> int:
     return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
 
 
+class _Members(dict[str, Any]):
+    """An object of an answer; nothing promises that it has a member, so one that it lacks is our error."""
+
+    def __missing__(self, name: str) -> Never:
+        msg = f"AWS answered without {name}; check `endpoint` and the settings, then run again"
+        raise SinkError(msg)
+
+
 def _opened(value: Any) -> Any:
     if isinstance(value, Secret):
         return value.reveal()
@@ -287,11 +297,13 @@ def _closed(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     hidden = {"SecretString"} | ({"Value"} if "Key" not in value else set())
-    return {
-        name: Secret(member) if name in hidden and isinstance(member, str) else _closed(member)
-        for name, member in value.items()
-        if name not in {"ResponseMetadata", "SecretBinary"}
-    }
+    return _Members(
+        {
+            name: Secret(member) if name in hidden and isinstance(member, str) else _closed(member)
+            for name, member in value.items()
+            if name not in {"ResponseMetadata", "SecretBinary"}
+        }
+    )
 
 
 def _dated(answer: Mapping[str, Any]) -> dict[str, str]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 from urllib.parse import quote, urlencode
 
 from reconciler.core.strict_json import BadJsonError
@@ -18,7 +20,7 @@ from reconciler.transport.transfer_errors import TransferError
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from reconciler.core.secret import Secret
     from reconciler.errors import ReconcilerError
@@ -33,6 +35,10 @@ _USUAL_WAIT_SECONDS: Final = 5.0
 _HEADER: Final = re.compile(r"[ -~]{0,16384}")
 _REDIRECTS: Final = range(300, 400)
 _FAULTS: Final = range(500, 600)
+
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +132,7 @@ class ApiAnswer:
             return self.http.json(odd_numbers="text")
         except BadJsonError:
             pass
-        raise self._unreadable(expected="JSON")
+        raise self.unreadable(expected="JSON")
 
     def document(self) -> dict[str, Any]:
         """Return the JSON object in the body, as `json` does."""
@@ -135,20 +141,50 @@ class ApiAnswer:
         except BadJsonError:
             found = None
         if not isinstance(found, dict):
-            raise self._unreadable(expected="a JSON object")
+            raise self.unreadable(expected="a JSON object")
         return found
 
     def error(self, remedy: str) -> ReconcilerError:
         """Return the error that says what was asked, the status, and the remedy."""
         return self.peer.failed(f"{self}; {remedy}")
 
-    def _unreadable(self, *, expected: str) -> ReconcilerError:
+    def unreadable(self, *, expected: str) -> ReconcilerError:
+        """Return the error for a yes whose content has another form than the expected one."""
         return self.peer.failed(
             f"{self.call}: the answer is not {expected}; check that the address is that of an API"
         )
 
     def __str__(self) -> str:
         return f"{self.call}: HTTP {self.status}"
+
+
+def as_documented(
+    peer: Peer, *, writes: bool = True
+) -> Callable[[Callable[Parameters, Result]], Callable[Parameters, Result]]:
+    """Return a decorator: what comes of an answer with other members than documented is an error of the peer.
+
+    Args:
+        peer: who answers.
+        writes: something may have been written before.
+    """
+    kind = peer.unverified if writes else peer.failed
+    done = ", and something may have been written" if writes else ""
+
+    def decorated(ask: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+        @wraps(ask)
+        def asked(*arguments: Parameters.args, **named: Parameters.kwargs) -> Result:
+            with suppress(LookupError, TypeError, ValueError, AttributeError):
+                return ask(*arguments, **named)
+            # Raised outside the handler: the frames of the foreign error may hold a secret.
+            msg = (
+                f"{peer.name} answered in another form than it documents{done}; check the address of its "
+                "API, then run again"
+            )
+            raise kind(msg)
+
+        return asked
+
+    return decorated
 
 
 class ApiClient:
@@ -189,8 +225,8 @@ class ApiClient:
 
         Raises:
             ReconcilerError: of the peer, either that nothing was done: it was not sent, or a read got no
-                good answer; or that a write was sent and its answer is lost or a 5xx, so it may have been
-                done.
+                good answer; or that a write was sent and its answer is lost, a 5xx or a redirect, so it may
+                have been done.
             DeferredError: a longer wait is asked for than this program takes; nothing was done.
             CredentialsError: a credential cannot be sent in a header.
         """
@@ -247,8 +283,10 @@ class ApiClient:
         if answer.status in _FAULTS:
             return TransferError(f"HTTP {answer.status}", sent=True)
         if answer.status in _REDIRECTS:
+            # Who answers a write so may have done it all the same.
+            kind = self._peer.failed if call.reads else self._peer.unverified
             msg = f"{call}: HTTP {answer.status}, a redirect; set the address that it leads to"
-            raise self._peer.failed(msg)
+            raise kind(msg)
         return ApiAnswer(call=call, peer=self._peer, http=answer)
 
     def _wait(self, call: Call, seconds: float, *, last: bool, lost: bool) -> None:

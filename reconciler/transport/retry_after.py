@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 _LONGEST_SECONDS: Final = 366 * 86_400.0
 _MAX_LENGTH: Final = 64
 _DIGITS: Final = re.compile(r"[0-9]{1,64}\Z")
+# The RFC knows whole seconds only; servers that subtract two clocks send fractions.
+_SECONDS: Final = re.compile(r"[0-9]{1,64}(?:\.[0-9]{1,20})?\Z")
 
 
 def retry_after(value: str | None, *, now: datetime) -> float | None:
@@ -26,7 +28,7 @@ def retry_after(value: str | None, *, now: datetime) -> float | None:
         now: the server's own time where it is known, for a header that holds a date.
     """
     text = (value or "").strip()
-    if _DIGITS.match(text):
+    if _SECONDS.match(text):
         seconds = float(text)
     elif (instant := http_date(text)) is not None:
         seconds = (instant - now).total_seconds()
@@ -66,6 +68,6 @@ def http_date(value: str | None) -> datetime | None:
         return None
     try:
         instant = parsedate_to_datetime(value)
+        return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
-    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)

@@ -95,7 +95,7 @@ class _Stream(httpcore.NetworkStream):
         progress.received += len(data)
         if progress.received > progress.most_bytes:
             message = "too many bytes around the body"
-            raise httpcore.ReadError(message)
+            raise httpcore.RemoteProtocolError(message)
         return data
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:

@@ -46,7 +46,7 @@ REASONS: Final[Mapping[type[Exception], str]] = {
     httpx.ProxyError: "the proxy refused",
     httpx.UnsupportedProtocol: "not an http address",
     httpx.LocalProtocolError: "the request is not valid HTTP",
-    httpx.RemoteProtocolError: "the answer is not valid HTTP",
+    httpx.RemoteProtocolError: "the answer is incomplete, or not valid HTTP",
     httpx.DecodingError: "the answer could not be decoded",
     httpx.TooManyRedirects: "the answer is a redirect",
     httpx.HTTPStatusError: "the answer is an error",
@@ -55,15 +55,25 @@ REASONS: Final[Mapping[type[Exception], str]] = {
     httpx.StreamClosed: "the body was read too late",
     httpx.ResponseNotRead: "the body was not read",
     httpx.RequestNotRead: "the request was not read",
-    UnicodeEncodeError: "the request is not valid HTTP",
 }
-"""Every error that httpx can raise, and the one of a header that is no ASCII, in our words."""
+"""Every error that httpx can raise, in our words."""
+
+# Of `verify_code` (OpenSSL: X509_STORE_CTX_get_error).
+_CERTIFICATE_FLAWS: Final[Mapping[int, str]] = {
+    9: "the TLS certificate is not valid yet",
+    10: "the TLS certificate has expired",
+    62: "the TLS certificate is for another host",
+    64: "the TLS certificate is for another host",
+}
+_UNTRUSTED: Final = "the TLS certificate is not from an authority that this machine trusts"
 
 _CAUSES: Final[Mapping[type[Exception], str]] = {
-    ssl.SSLCertVerificationError: "the TLS certificate is not valid for this host",
     ssl.SSLError: "TLS could not be agreed on",
     socket.gaierror: "the host name does not resolve",
     ConnectionRefusedError: "the connection was refused",
+    # A header that is no ASCII; every other of its kind is about the host's name, as in `https://xn--.example`.
+    UnicodeEncodeError: "the request is not valid HTTP",
+    UnicodeError: "the host name is not a valid one",
 }
 
 
@@ -71,6 +81,8 @@ def reason_of(error: Exception) -> str:
     """Return what happened; a cause says more than the error: a refused connection rather than none."""
     cause: BaseException | None = error
     while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return _CERTIFICATE_FLAWS.get(getattr(cause, "verify_code", 0), _UNTRUSTED)
         for kind, reason in _CAUSES.items():
             if isinstance(cause, kind):
                 return reason
