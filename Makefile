@@ -89,9 +89,17 @@ simulate-long: .venv/.stamp-dev ## the same with larger plans and 10 million ran
 simulate-mutants: .venv/.stamp-dev ## switch every safeguard off in turn, and see that it is missed
 	@$(PY) -m tests.simulation mutants
 
+# A few hundred are spread over all vendors and changes; 10000 hold every moment, killed and interrupted.
+N := 300
+
 .PHONY: kills
-kills: .venv/.stamp-dev ## SIGKILL of the real program at random requests; ARGS="--count 1000 --seed 7"
-	@$(PY) -m tests.e2e.kills $(ARGS)
+kills: .venv/.stamp-dev ## SIGKILL of the real program at every moment a vendor sees; N=10000 for the long run
+	@$(PY) -m tests.e2e.kills --count $(N) --seed $(SEED) $(ARGS)
+
+# One process and one target at a time; what it finds is kept in tests/fuzz/corpus.
+.PHONY: fuzz
+fuzz: .venv/.stamp-dev ## look for inputs that crash a reader; ARGS="--target keys --seconds 600 --seed 7"
+	@$(PY) -m tests.fuzz $(ARGS)
 
 WORKFLOWS = $(wildcard .github/workflows/*.yml)
 # A component has two documents, of which the checker takes one at a time.
