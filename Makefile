@@ -40,7 +40,7 @@ test: .venv/.stamp-dev ## run the tests; ARGS="-k name" narrows them
 	@$(PY) -m $(PYTEST) $(ARGS)
 
 .PHONY: check
-check: lint types imports cover workflows ## everything that CI runs
+check: lint types imports workflows cover simulate ## everything that CI runs
 
 .PHONY: lint
 lint: .venv/.stamp-dev ## ruff: rules and format

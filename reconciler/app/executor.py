@@ -13,7 +13,7 @@ from reconciler.app.outcomes import from_error, unverified
 from reconciler.app.preflight import preflight
 from reconciler.app.row_writes import rename, settle
 from reconciler.app.targets import Targets
-from reconciler.core.plan import MINTING, Operation
+from reconciler.core.plan import MINTING, Operation, condemns
 from reconciler.core.plan_document import digest
 from reconciler.core.report import Outcome, Report, Status
 from reconciler.core.resolution import Resolution
@@ -157,18 +157,10 @@ class Executor:
             self._done[kind] += 1
 
     def _give_birth(self, action: Action, found: Resolution, targets: Targets) -> Outcome:
-        listed = self.live.listings[action.account].keys
-        mint = Mint(
-            account=self.desired.accounts[action.account],
-            provider=self.providers[action.account],
-            clock=self.clock,
-            salt=self.salt,
-            known_ids=frozenset(row.id for row in listed),
-        )
         birth = Birth(
             action=action,
             key=targets.keys[action.address],
-            mint=mint,
+            mint=self._mint(action),
             sinks=self.sinks,
             receipts=self.live.receipts,
             rows=targets.rows_of(action),
@@ -180,8 +172,21 @@ class Executor:
             self._learn(action, birth.error)
         return outcome
 
+    def _mint(self, action: Action) -> Mint:
+        listed = self.live.listings[action.account].keys
+        return Mint(
+            account=self.desired.accounts[action.account],
+            provider=self.providers[action.account],
+            clock=self.clock,
+            salt=self.salt,
+            known_ids=frozenset(row.id for row in listed),
+        )
+
     def _write(self, action: Action, row: ObservedKey, name: str) -> Outcome:
         provider = self.providers[action.account]
+        if condemns(action):
+            self._mint(action).condemn(row)
+            return Outcome(action=action, status=Status.DONE, remote_id=row.id)
         if action.op is Operation.DELETE:
             provider.delete_key(row)
             return Outcome(action=action, status=Status.DONE, remote_id=row.id)

@@ -9,9 +9,18 @@ from typing import TYPE_CHECKING, Final
 from reconciler.core.decision import ALREADY, DO, Verdict, compare, decide, stale
 from reconciler.core.fields import ENABLED
 from reconciler.core.identity import Incarnation, remote_name
-from reconciler.core.plan import MINTING, Operation, Reason
+from reconciler.core.plan import MINTING, Operation, Reason, condemns
 from reconciler.core.report import Outcome, Status
-from reconciler.core.resolution import governed_rows, is_unborn, moved_keys, resolve, sealed_row, vanished
+from reconciler.core.resolution import (
+    governed_rows,
+    holds_custody,
+    is_unborn,
+    is_used,
+    moved_keys,
+    resolve,
+    sealed_row,
+    vanished,
+)
 
 if TYPE_CHECKING:
     from reconciler.core.decision import Decision
@@ -70,6 +79,8 @@ class Targets:
             decision = stale("no live successor is there any more")
         elif row is not None and decision is DO and self._cut_short(action, row):
             decision = stale("it was switched off before it was ever used")
+        elif row is not None and decision is DO and self._found_again(action, row):
+            decision = stale("another run delivered it meanwhile")
         if row is None or decision is not DO:
             return _passed_over(action, decision, action.remote_id)
         return row
@@ -80,6 +91,14 @@ class Targets:
         managed = key is None or ENABLED in key.spec
         floor = self.desired.accounts[action.account].capabilities.floor
         return action.op is Operation.UPDATE and not managed and not row.live and is_unborn(row, floor)
+
+    def _found_again(self, action: Action, row: ObservedKey) -> bool:
+        """Tell whether a row that was lost when the plan was made has been delivered or used since."""
+        if not condemns(action):
+            return False
+        key, account = self.keys.get(action.address), self.desired.accounts[action.account]
+        held = key is not None and holds_custody(key, row, account.origin, self.live.receipts)
+        return held or is_used(row, account.capabilities.floor)
 
     def rows_of(self, action: Action) -> frozenset[tuple[str, str]]:
         """Return origin and id of every row of an action's key, those that it moved away from included."""

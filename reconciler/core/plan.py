@@ -230,6 +230,11 @@ def phase(action: Action) -> Phase:
     return _PHASES[action.op]
 
 
+def condemns(action: Action) -> bool:
+    """Tell whether an action switches off a row whose secret nobody has."""
+    return action.op is Operation.DISABLE and action.reason is Reason.LOST
+
+
 def in_order(actions: list[Action]) -> tuple[Action, ...]:
     """Return actions in the order of work; ties are broken by address and row, never by chance."""
     return tuple(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from reconciler.core.fields import ENABLED
-from reconciler.core.plan import Operation
+from reconciler.core.plan import Operation, condemns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -56,7 +56,8 @@ class CostSheet:
         }
         if action.op in whole:
             return whole[action.op]
-        first = 0
+        # A row that seems lost is looked at right before it is switched off.
+        first = costs.read if condemns(action) else 0
         if action.op in _MINTS:
             first = self._mint(minted)
         elif action.op is Operation.DELIVER:

@@ -12,7 +12,9 @@ from weakref import WeakSet
 
 import pytest
 
-import reconciler.transport.connections  # noqa: F401  # silences the loggers of httpx, as in the program
+# They silence the loggers of their libraries, which would show what the program never lets them see.
+import reconciler.transport.aws_client
+import reconciler.transport.connections  # noqa: F401
 from reconciler.core.secret import Secret
 from reconciler.errors import ReconcilerError
 from reconciler.sandbox.accounts import DEFAULT_ACCOUNTS, Accounts
@@ -43,7 +45,7 @@ class Recorder:
     """
 
     def __init__(self) -> None:
-        self.watch = Watch()
+        self.watch = Watch(muted=True)
         self.errors: WeakSet[ReconcilerError] = WeakSet()
 
     def begin(self, durable: Iterable[str] = ()) -> Watch:
@@ -64,6 +66,7 @@ class Recorder:
 
     def install(self, patch: pytest.MonkeyPatch) -> None:
         """Listen to everything in this process, until the patch is undone."""
+        self.begin()
         self._learn_secrets(patch)
         self._hear_errors(patch)
         self._hear_children(patch)
@@ -172,7 +175,6 @@ RECORDER = Recorder()
 def watching() -> Iterator[Recorder]:
     """Listen outside of pytest, as the programs among the tests do."""
     with pytest.MonkeyPatch.context() as patch:
-        RECORDER.begin()
         RECORDER.install(patch)
         yield RECORDER
 

@@ -29,14 +29,15 @@ class Watch:
 
     Args:
         durable: secrets that were there before, such as the token of a server of the whole run.
+        muted: hear nothing, as nobody is going to search.
     """
 
-    def __init__(self, durable: Iterable[str] = ()) -> None:
+    def __init__(self, durable: Iterable[str] = (), *, muted: bool = False) -> None:
         self.secrets = set(durable)
         self._heard: dict[str, set[str]] = {}
         self._kept: set[Path] = set()
         self._put: dict[Path, bytes] = {}
-        self._muted = 0
+        self._muted = int(muted)
 
     def plant(self, prefix: str = "sk-") -> str:
         """Return a new secret that must not be shown."""

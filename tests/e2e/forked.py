@@ -53,6 +53,8 @@ def run(project: Project, *arguments: str, prepare: Callable[[], object] | None 
         arguments: of the program.
         prepare: called in the new process before the program begins.
     """
+    from tests.canary.recording import RECORDER  # noqa: PLC0415  # the forked program has no need of it
+
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["tests.e2e.loaded_program"])
     with tempfile.TemporaryDirectory() as folder:
@@ -67,10 +69,12 @@ def run(project: Project, *arguments: str, prepare: Callable[[], object] | None 
             process.kill()
             process.join()
             raise subprocess.TimeoutExpired(arguments, seconds)
+        said = [(heard / name).read_text("utf-8") for name in ("stdout", "stderr")]
+        RECORDER.watch.hear("a forked program", "".join(said))
         return Ended(
             code=process.exitcode,
-            stdout=(heard / "stdout").read_text("utf-8"),
-            stderr=(heard / "stderr").read_text("utf-8"),
+            stdout=said[0],
+            stderr=said[1],
             seconds=seconds,
             peak=int((heard / "peak").read_text("utf-8")),
         )

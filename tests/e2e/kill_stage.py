@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from reconciler.audit.trail_file import read_trail
 from reconciler.sandbox.server import SandboxServer
+from tests.canary.recording import RECORDER
 from tests.e2e.command import Finished, Project
 from tests.e2e.kill_moments import PATIENCE_SECONDS, Watcher
 from tests.e2e.kill_oracle import FOREIGN, foreign_rows, named_by, settled_rows, wrong
@@ -191,6 +192,7 @@ class Stage:
             stdout, stderr = process.communicate(timeout=PATIENCE_SECONDS)
             code = process.wait()
         self.heard += [stdout, stderr]
+        RECORDER.watch.hear("a forked program", stdout + stderr)
         return Finished(code=code, stdout=stdout, stderr=stderr)
 
     def _start(self, arguments: Sequence[str], *, fresh: bool) -> ForkedProgram | subprocess.Popen[str]:

@@ -7,6 +7,7 @@ import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tests.canary.recording import RECORDER
 from tests.contract.age_reader import RECIPIENT
 from tests.contract.sink_faults import STORE
 from tests.unit.sinks.interop import age_readers, sops_readers
@@ -139,6 +140,7 @@ class ProgramStore(_LocalStore):
         program.write_text(f'{kept} "$2/$3"; {self.last_act} ;;\n{stored}', "utf-8")
         program.chmod(0o755)
         self._kept.mkdir(parents=True, exist_ok=True)
+        RECORDER.watch.keeps(self._kept)
         commands = [
             f"{word}: [{program}, {verb}, {self._kept}, '{{entry}}']"
             for word, verb in (("command", "put"), ("check", "check"), ("verify", "verify"))
@@ -160,4 +162,5 @@ class ProgramStore(_LocalStore):
 
 
 def _printed(program: list[str], root: Path) -> str:
-    return subprocess.run(program, cwd=root, capture_output=True, text=True, check=True).stdout
+    with RECORDER.watch.muted():
+        return subprocess.run(program, cwd=root, capture_output=True, text=True, check=True).stdout

