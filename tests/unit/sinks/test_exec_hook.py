@@ -42,9 +42,7 @@ def shell(script: str, *arguments: str) -> tuple[str, ...]:
     return ("/bin/sh", "-c", script, "sh", *arguments)
 
 
-def test_the_secret_is_on_stdin_only(
-    directory: Path, monkeypatch: pytest.MonkeyPatch, canary: Watch
-) -> None:
+def test_the_secret_is_on_stdin_only(directory: Path, monkeypatch: pytest.MonkeyPatch, canary: Watch) -> None:
     """Arguments and environment hold the context, a few variables, and no secret of anybody."""
     canary.keeps(directory / "in")
     monkeypatch.setenv("PROVIDER_TOKEN", "must-not-be-seen")
