@@ -47,8 +47,12 @@ PASTED_INTO_SETTINGS = {
 
 @pytest.mark.parametrize("form", ["text", "json"])
 @pytest.mark.parametrize("action", ["drop_after", "truncate", "garbage", "status"])
-def test_everything_logged_and_everything_broken(project: Project, action: str, form: str) -> None:
-    """Creates whose answers break, at -vv, with plan and report files: the secrets stay in the sink."""
+def test_everything_logged_and_everything_broken(
+    project: Project, canary: Watch, action: str, form: str
+) -> None:
+    """Creates whose answers break, at -vv, with every file: secrets stay in the sink, the salt is nowhere."""
+    project.settings("salt: {env: KEY_SALT}\naudit: {path: audit.jsonl}\n")
+    project.environment["KEY_SALT"] = canary.plant("salt-")
     project.keys(client_a=LIMITS, client_b=LIMITS)
     project.plan_file()
     project.sandbox.operator.add_fault(action, method="POST", path="/keys$", processed=True)
