@@ -35,8 +35,8 @@ def observe(
         keys: the declared keys; those of other accounts are left out.
     """
     wanted: dict[str, list[Delivery]] = defaultdict(list)
-    wanted_keys = list(keys)
-    for key in wanted_keys:
+    declared = list(keys)
+    for key in declared:
         if key.account in providers:
             for delivery in key.deliver:
                 wanted[delivery.sink].append(delivery)
@@ -48,9 +48,10 @@ def observe(
         for future in stats:
             receipts.update(future.result())
     for label, provider in providers.items():
-        declared = [key for key in wanted_keys if key.account == label]
-        whole = _with_details(listings[label], provider, declared)
-        listings[label] = _with_hidden(whole, provider, receipts.values())
+        if listings[label].abridged:
+            own = [key for key in declared if key.account == label]
+            listings[label] = _with_details(listings[label], provider, own)
+        listings[label] = _with_hidden(listings[label], provider, receipts.values())
     return ObservedState(listings=listings, receipts=receipts)
 
 
