@@ -8,23 +8,14 @@ import pytest
 
 from tests.e2e.kill_moments import SIGNALS, Moment
 from tests.e2e.kill_rounds import case_of, interrupt, interrupts
-from tests.e2e.kill_stage import Stage
 from tests.e2e.kill_worlds import VENDORS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
+    from tests.e2e.kill_stage import Stage
     from tests.e2e.kill_worlds import Vendor
 
 EVERY = 40
 LEAST_INTERRUPTS = 3
-
-
-@pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    """One sandbox for all tests here."""
-    with Stage(tmp_path_factory.mktemp("stage")) as opened:
-        yield opened
 
 
 @pytest.mark.slow

@@ -9,22 +9,15 @@ import pytest
 from tests.e2e.kill_moments import Moment
 from tests.e2e.kill_oracle import without_a_key, wrong
 from tests.e2e.kill_rounds import HABITS, accustomed, case_of
-from tests.e2e.kill_stage import TRAIL, Stage
+from tests.e2e.kill_stage import TRAIL
 from tests.e2e.kill_worlds import CHANGES, VENDORS
 from tests.e2e.kills import main
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
-    from tests.e2e.kill_stage import Case
+    from tests.e2e.kill_stage import Case, Stage
     from tests.e2e.kill_worlds import Vendor
-
-
-@pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    """One sandbox for all tests here."""
-    with Stage(tmp_path_factory.mktemp("stage")) as opened:
-        yield opened
 
 
 def switched_off(stage: Stage) -> None:

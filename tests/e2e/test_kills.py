@@ -11,10 +11,9 @@ import pytest
 
 from tests.e2e.kill_moments import Moment
 from tests.e2e.kill_rounds import case_of, kill
-from tests.e2e.kill_stage import Stage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from tests.e2e.kill_stage import Stage
 
 # The second request is the create, the third reads the row, the fourth patches it, the fifth reads it back.
 MOMENTS = [
@@ -23,13 +22,6 @@ MOMENTS = [
     *[Moment(4, event) for event in ("head", "body", "committed", "half", "answer")],
     *[Moment(5, event) for event in ("head", "answer")],
 ]
-
-
-@pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    """One vendor for all tests here."""
-    with Stage(tmp_path_factory.mktemp("stage")) as opened:
-        yield opened
 
 
 @pytest.mark.parametrize("moment", MOMENTS, ids=str)

@@ -10,22 +10,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.e2e.kill_rounds import every_eighth_kill
-from tests.e2e.kill_stage import Stage
 from tests.e2e.kill_worlds import VENDORS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
+    from tests.e2e.kill_stage import Stage
     from tests.e2e.kill_worlds import Vendor
 
 LEAST_KILLS = 30
-
-
-@pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    """One sandbox for all tests here."""
-    with Stage(tmp_path_factory.mktemp("stage")) as opened:
-        yield opened
 
 
 @pytest.mark.slow

@@ -13,13 +13,14 @@ from reconciler.sandbox.server import SandboxServer
 from tests.e2e.kill_moments import Kill, Moment
 from tests.e2e.kill_oracle import without_a_key, wrong
 from tests.e2e.kill_rounds import case_of
-from tests.e2e.kill_stage import Stage
 from tests.e2e.timeline import DAY, HOUR, Timeline
 from tests.e2e.year import LIVED_ON
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.e2e.kill_stage import Stage
 
 pytestmark = pytest.mark.slow
 
@@ -29,13 +30,6 @@ MOMENTS = [
     *[Moment(4, event) for event in ("head", "committed", "answer")],
     *[Moment(6, event) for event in ("head", "body", "committed", "half", "answer")],
 ]
-
-
-@pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    """One sandbox for all kills here."""
-    with Stage(tmp_path_factory.mktemp("stage")) as opened:
-        yield opened
 
 
 @pytest.mark.parametrize("resumed", ["the saved plan", "a new plan"])
